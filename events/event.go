@@ -1,0 +1,134 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Limits on what an event may hold. They are a function of the bytes alone, so
+// every node agrees on them.
+const (
+	MaxEventSize    = 256 << 10 // bytes of one encoded event
+	MaxTypeLength   = 128       // bytes
+	MaxRegister     = 160       // bytes: a prefix and a key of at most MaxKeyLength
+	MaxActorLength  = 128       // bytes
+	MaxNodeIDLength = 64        // bytes
+	MaxKeyLength    = 128       // bytes of an application key
+	MaxVersion      = 1<<62 - 1 // of a register
+)
+
+// ErrMalformed is wrapped by every error that Decode returns.
+var ErrMalformed = errors.New("malformed event")
+
+// Event is an immutable fact. Origins make one with [Seal], everybody else with
+// [Decode]; both fix its bytes for ever. The exported fields are for reading.
+type Event struct {
+	Log      LogID     // the origin's log
+	Seq      uint64    // 1, 2, 3 ... without a gap in that log
+	Time     Timestamp // hybrid logical time at the origin
+	Chain    Chain     // links to the event before it in the log
+	Type     Type      // what happened
+	Register string    // what it writes; empty for a pure fact
+	Version  uint64    // the register's version
+	Rank     uint8     // breaks ties within a version
+	Actor    string    // who asked for it: a node id, "operator:<name>", "app"
+	Cause    ID        // the event that made this one necessary, if any
+	Body     []byte    // the type's own fields; see Payload
+
+	raw    []byte // the encoded event, chain included
+	bodyAt int    // where Body begins in raw
+}
+
+// ID returns the name of the event.
+func (e *Event) ID() ID { return ID{e.Log, e.Seq} }
+
+// Head returns the head of a log whose newest event is e.
+func (e *Event) Head() Head { return Head{e.Log, e.Seq, e.Chain} }
+
+// Stamp returns what decides whether e owns its register.
+func (e *Event) Stamp() Stamp {
+	return Stamp{e.Version, e.Rank, e.Time, e.Log, e.Seq}
+}
+
+// Raw returns the bytes of the event as its origin made them. They must not be
+// changed.
+func (e *Event) Raw() []byte { return e.raw }
+
+// CloneInto returns a copy of e that shares no bytes with it, using the
+// capacity of buf when it suffices. It is how a holder of many events reuses
+// the buffers of those it replaces.
+func (e *Event) CloneInto(buf []byte) Event {
+	c := *e
+	c.raw = append(buf[:0], e.raw...)
+	if e.Body != nil {
+		c.Body = c.raw[c.bodyAt : c.bodyAt+len(e.Body) : c.bodyAt+len(e.Body)]
+	}
+	return c
+}
+
+// Clone returns a copy of e that shares no bytes with it.
+func (e *Event) Clone() Event { return e.CloneInto(nil) }
+
+// check reports what is wrong with the fields of an event.
+func (e *Event) check() error {
+	switch {
+	case e.Log.IsZero():
+		return errors.New("no log")
+	case e.Seq == 0:
+		return errors.New("no sequence")
+	case e.Time == 0 || e.Time > MaxTimestamp:
+		return errors.New("time out of range")
+	case e.Version > MaxVersion:
+		return errors.New("version out of range")
+	case e.Register == "" && (e.Version != 0 || e.Rank != 0):
+		return errors.New("a version without a register")
+	}
+	if err := checkText("type", string(e.Type), 1, MaxTypeLength); err != nil {
+		return err
+	}
+	if err := checkText("register", e.Register, 0, MaxRegister); err != nil {
+		return err
+	}
+	return checkText("actor", e.Actor, 0, MaxActorLength)
+}
+
+// checkText accepts valid UTF-8 of a bounded length without control
+// characters, which would make a log or a terminal lie.
+func checkText(what, s string, least, most int) error {
+	if len(s) < least || len(s) > most {
+		return fmt.Errorf("%s of %d bytes, want %d to %d", what, len(s), least, most)
+	}
+	ascii := true
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c == 0x7f {
+			return fmt.Errorf("%s has a control character", what)
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !utf8.ValidString(s) {
+		return fmt.Errorf("%s is not valid UTF-8", what)
+	}
+	return nil
+}
+
+// CheckNodeID reports whether id can name a node: 1 to 64 letters, digits,
+// dots, underscores and hyphens.
+func CheckNodeID(id string) error {
+	if len(id) < 1 || len(id) > MaxNodeIDLength {
+		return fmt.Errorf("node id %q: want 1 to %d characters, have %d", clip(id), MaxNodeIDLength, len(id))
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return fmt.Errorf("node id %q: character %d is not a letter, a digit, '.', '_' or '-'", id, i+1)
+		}
+	}
+	return nil
+}
+
+// CheckKey reports whether key can name an application value: 1 to 128 bytes
+// of UTF-8 without control characters.
+func CheckKey(key string) error { return checkText("key", key, 1, MaxKeyLength) }
