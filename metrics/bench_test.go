@@ -47,6 +47,22 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
+// BenchmarkContended has all cores observe the same thing.
+func BenchmarkContended(b *testing.B) {
+	m := metrics.New(options("n1"))
+	for _, name := range []string{"SyncClient", "HTTPRequest", "EventAppended", "PeerSeen"} {
+		observe := observations(m)[name]
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					observe()
+				}
+			})
+		})
+	}
+}
+
 func BenchmarkScrape(b *testing.B) {
 	m := metrics.New(options("n1"))
 	populate(m)

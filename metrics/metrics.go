@@ -53,7 +53,7 @@ type Metrics struct {
 	partitions counters
 	log        *logMetrics
 	http       map[string]*endpoint
-	peers      peerTable
+	peers      *peerTable
 	state      stateDescs
 	snapshot   func() State
 

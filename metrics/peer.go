@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -17,13 +18,16 @@ const maxPeerID = 64
 
 // peerTable holds what is known of single peers. A peer has a place in it from
 // the first time that it is spoken of, as long as there is one free.
+//
+// Peers come and go rarely and are noted often, so the map is never changed
+// but replaced: whoever notes something takes no lock.
 type peerTable struct {
 	most int
 
 	lag, seen, skew *prometheus.Desc
 
-	mu  sync.RWMutex // guards all, not what it points to
-	all map[string]*peer
+	mu  sync.Mutex // is held while all is replaced
+	all atomic.Pointer[map[string]*peer]
 }
 
 type peer struct {
@@ -31,8 +35,8 @@ type peer struct {
 	skew atomic.Uint64 // bits of a float64 in seconds; NaN: not known
 }
 
-func newPeerTable(b *builder, most int) peerTable {
-	return peerTable{
+func newPeerTable(b *builder, most int) *peerTable {
+	t := &peerTable{
 		most: most,
 		lag: b.desc("sync_peer_lag_events",
 			"Events that this node holds and a peer is not known to hold.", "peer"),
@@ -40,8 +44,9 @@ func newPeerTable(b *builder, most int) peerTable {
 			"When this node and a peer last exchanged or compared what they know, in seconds since 1970.", "peer"),
 		skew: b.desc("clock_skew_seconds",
 			"The wall clock of a peer minus that of this node.", "peer"),
-		all: make(map[string]*peer),
 	}
+	t.all.Store(&map[string]*peer{})
+	return t
 }
 
 // PeerSeen notes that this node and a peer have just exchanged or compared
@@ -72,33 +77,38 @@ func (m *Metrics) ForgetPeer(id string) {
 	if m == nil {
 		return
 	}
-	m.peers.mu.Lock()
-	defer m.peers.mu.Unlock()
-	delete(m.peers.all, id)
+	m.peers.change(func(all map[string]*peer) { delete(all, id) })
 }
 
 // place returns the place of a peer, or nil when there is none for it.
 func (t *peerTable) place(id string) *peer {
-	t.mu.RLock()
-	p := t.all[id]
-	full := len(t.all) >= t.most
-	t.mu.RUnlock()
-	if p != nil || full || !validPeerID(id) {
+	all := *t.all.Load()
+	p := all[id]
+	if p != nil || len(all) >= t.most || !validPeerID(id) {
 		return p
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.placeLocked(id)
+	t.change(func(all map[string]*peer) { p = t.admit(all, id) })
+	return p
 }
 
-func (t *peerTable) placeLocked(id string) *peer {
-	p := t.all[id]
-	if p == nil && len(t.all) < t.most {
+// admit gives a peer a place if it has none and one is free.
+func (t *peerTable) admit(all map[string]*peer, id string) *peer {
+	p := all[id]
+	if p == nil && len(all) < t.most {
 		p = &peer{}
 		p.skew.Store(math.Float64bits(math.NaN()))
-		t.all[id] = p
+		all[id] = p
 	}
 	return p
+}
+
+// change replaces the map by a changed copy. One change at a time.
+func (t *peerTable) change(edit func(all map[string]*peer)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := maps.Clone(*t.all.Load())
+	edit(all)
+	t.all.Store(&all)
 }
 
 // validPeerID refuses what cannot be a label value, as one such series would
@@ -120,16 +130,16 @@ func (t *peerTable) keep(listed []Peer) {
 		}
 	}
 	slices.Sort(ids) // who gets the last place is no accident
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for id := range t.all {
-		if !present[id] {
-			delete(t.all, id)
+	t.change(func(all map[string]*peer) {
+		for id := range all {
+			if !present[id] {
+				delete(all, id)
+			}
 		}
-	}
-	for _, id := range ids {
-		t.placeLocked(id)
-	}
+		for _, id := range ids {
+			t.admit(all, id)
+		}
+	})
 }
 
 func (t *peerTable) describe(ch chan<- *prometheus.Desc) {
@@ -140,37 +150,25 @@ func (t *peerTable) describe(ch chan<- *prometheus.Desc) {
 
 // collect emits what was noted.
 func (t *peerTable) collect(ch chan<- prometheus.Metric) {
-	type noted struct {
-		id   string
-		seen int64
-		skew float64
-	}
-	t.mu.RLock()
-	all := make([]noted, 0, len(t.all))
-	for id, p := range t.all {
-		all = append(all, noted{id, p.seen.Load(), math.Float64frombits(p.skew.Load())})
-	}
-	t.mu.RUnlock()
-	for _, p := range all { // not under the lock: ch may block
-		if p.seen != 0 {
-			ch <- gauge(t.seen, float64(p.seen)/1e9, p.id)
+	for id, p := range *t.all.Load() {
+		if seen := p.seen.Load(); seen != 0 {
+			ch <- gauge(t.seen, float64(seen)/1e9, id)
 		}
-		if !math.IsNaN(p.skew) {
-			ch <- gauge(t.skew, p.skew, p.id)
+		if skew := math.Float64frombits(p.skew.Load()); !math.IsNaN(skew) {
+			ch <- gauge(t.skew, skew, id)
 		}
 	}
 }
 
 // collectLag emits the lag of the listed peers that have a place.
 func (t *peerTable) collectLag(ch chan<- prometheus.Metric, listed []Peer) {
-	t.mu.RLock()
-	lags := make([]Peer, 0, len(t.all))
+	all := *t.all.Load()
+	lags := make([]Peer, 0, len(all))
 	for _, p := range listed {
-		if t.all[p.ID] != nil && p.Lag >= 0 {
+		if all[p.ID] != nil && p.Lag >= 0 {
 			lags = append(lags, p)
 		}
 	}
-	t.mu.RUnlock()
 	slices.SortStableFunc(lags, func(a, b Peer) int { return cmp.Compare(a.ID, b.ID) })
 	lags = slices.CompactFunc(lags, func(a, b Peer) bool { return a.ID == b.ID }) // two of one name fail a scrape
 	for _, p := range lags {
