@@ -1,8 +1,10 @@
 package events
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -60,6 +62,12 @@ func (e *Event) Raw() []byte { return e.raw }
 // the buffers of those it replaces.
 func (e *Event) CloneInto(buf []byte) Event {
 	c := *e
+	if len(e.raw) == 0 { // neither sealed nor decoded: the body is all there is
+		if e.Body != nil {
+			c.Body = append(buf[:0], e.Body...)
+		}
+		return c
+	}
 	c.raw = append(buf[:0], e.raw...)
 	if e.Body != nil {
 		c.Body = c.raw[c.bodyAt : c.bodyAt+len(e.Body) : c.bodyAt+len(e.Body)]
@@ -72,6 +80,20 @@ func (e *Event) Clone() Event { return e.CloneInto(nil) }
 
 // check reports what is wrong with the fields of an event.
 func (e *Event) check() error {
+	if err := checkText("type", []byte(e.Type), 1, MaxTypeLength); err != nil {
+		return err
+	}
+	if err := checkText("register", []byte(e.Register), 0, MaxRegister); err != nil {
+		return err
+	}
+	if err := checkText("actor", []byte(e.Actor), 0, MaxActorLength); err != nil {
+		return err
+	}
+	return e.checkNumbers()
+}
+
+// checkNumbers reports what is wrong with the fields that are not text.
+func (e *Event) checkNumbers() error {
 	switch {
 	case e.Log.IsZero():
 		return errors.New("no log")
@@ -83,32 +105,36 @@ func (e *Event) check() error {
 		return errors.New("version out of range")
 	case e.Register == "" && (e.Version != 0 || e.Rank != 0):
 		return errors.New("a version without a register")
+	case (e.Cause.Seq == 0) != e.Cause.Log.IsZero():
+		return errors.New("a cause needs a log and a sequence")
+	case e.Cause.Log == e.Log && e.Cause.Seq >= e.Seq:
+		return errors.New("a cause that is not before its effect")
 	}
-	if err := checkText("type", string(e.Type), 1, MaxTypeLength); err != nil {
-		return err
-	}
-	if err := checkText("register", e.Register, 0, MaxRegister); err != nil {
-		return err
-	}
-	return checkText("actor", e.Actor, 0, MaxActorLength)
+	return nil
 }
 
 // checkText accepts valid UTF-8 of a bounded length without control
-// characters, which would make a log or a terminal lie.
-func checkText(what, s string, least, most int) error {
+// characters (U+0000 to 1F and 7F to 9F), which would make a log or a terminal
+// lie.
+func checkText(what string, s []byte, least, most int) error {
 	if len(s) < least || len(s) > most {
 		return fmt.Errorf("%s of %d bytes, want %d to %d", what, len(s), least, most)
 	}
 	ascii := true
-	for i := range len(s) {
-		c := s[i]
+	for _, c := range s {
 		if c < ' ' || c == 0x7f {
 			return fmt.Errorf("%s has a control character", what)
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
-	if !ascii && !utf8.ValidString(s) {
+	if ascii {
+		return nil
+	}
+	if !utf8.Valid(s) {
 		return fmt.Errorf("%s is not valid UTF-8", what)
+	}
+	if bytes.IndexFunc(s, unicode.IsControl) >= 0 {
+		return fmt.Errorf("%s has a control character", what)
 	}
 	return nil
 }
@@ -131,4 +157,4 @@ func CheckNodeID(id string) error {
 
 // CheckKey reports whether key can name an application value: 1 to 128 bytes
 // of UTF-8 without control characters.
-func CheckKey(key string) error { return checkText("key", key, 1, MaxKeyLength) }
+func CheckKey(key string) error { return checkText("key", []byte(key), 1, MaxKeyLength) }

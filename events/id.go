@@ -35,7 +35,7 @@ func (id ID) appendText(b []byte) []byte {
 	return strconv.AppendUint(b, id.Seq, 10)
 }
 
-// ParseID reads the form that String writes.
+// ParseID reads the form that String writes; empty text is not one.
 func ParseID(text string) (ID, error) {
 	log, seq, ok := strings.Cut(text, ":")
 	if !ok {
@@ -46,7 +46,7 @@ func ParseID(text string) (ID, error) {
 		return ID{}, err
 	}
 	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil || n == 0 {
+	if err != nil || seq[0] == '0' {
 		return ID{}, fmt.Errorf("events: id %q: the sequence is a number from 1", clip(text))
 	}
 	return ID{l, n}, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 )
 
 // LogID names one append-only sequence of events. It is made together with a
@@ -19,11 +20,11 @@ type LogID [16]byte
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 // NewLogID returns the LogID made at the given time in Unix milliseconds with
-// the given random bits.
+// the given random bits. A time before 1970 counts as 0.
 func NewLogID(millis int64, random [10]byte) LogID {
 	var id LogID
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(millis))
+	binary.BigEndian.PutUint64(ms[:], uint64(min(max(millis, 0), 1<<48-1)))
 	copy(id[:6], ms[2:])
 	copy(id[6:], random[:])
 	return id
@@ -46,17 +47,21 @@ func (id LogID) Compare(other LogID) int { return bytes.Compare(id[:], other[:])
 func (id LogID) String() string { return string(id.appendText(nil)) }
 
 func (id LogID) appendText(b []byte) []byte {
+	// 26 characters are 130 bits: the first has three, the 14th one bit of hi.
 	hi, lo := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
 	var text [26]byte
-	for i := 25; i >= 0; i-- {
-		text[i] = crockford[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
+	for i := range 13 {
+		text[i] = crockford[hi>>(61-5*i)&31]
+	}
+	text[13] = crockford[(hi&1)<<4|lo>>60]
+	for i := range 12 {
+		text[14+i] = crockford[lo>>(55-5*i)&31]
 	}
 	return append(b, text[:]...)
 }
 
-// ParseLogID reads the ULID form, in upper or lower case.
+// ParseLogID reads the ULID form, in upper or lower case. The letters I, L, O
+// and U, which ULIDs do not have, are refused and not guessed at.
 func ParseLogID(text string) (LogID, error) {
 	var id LogID
 	if len(text) != 26 {
@@ -65,7 +70,7 @@ func ParseLogID(text string) (LogID, error) {
 	var hi, lo uint64
 	for i := range 26 {
 		v := crockfordValue(text[i])
-		if v < 0 || i == 0 && v > 7 {
+		if v < 0 || i == 0 && v > 7 { // 26 characters are 130 bits
 			return id, fmt.Errorf("events: log id %q: character %d is not valid", text, i+1)
 		}
 		hi = hi<<5 | lo>>59
@@ -76,16 +81,12 @@ func ParseLogID(text string) (LogID, error) {
 	return id, nil
 }
 
+// crockfordValue returns the value of a character, or a negative number.
 func crockfordValue(c byte) int {
 	if 'a' <= c && c <= 'z' {
 		c -= 'a' - 'A'
 	}
-	for v := range len(crockford) {
-		if crockford[v] == c {
-			return v
-		}
-	}
-	return -1
+	return strings.IndexByte(crockford, c)
 }
 
 // MarshalText implements [encoding.TextMarshaler].

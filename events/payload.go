@@ -6,13 +6,30 @@ import (
 )
 
 // Payload is the typed form of a body: one of the pointer types that the list
-// of event types names.
+// of event types names. Its text is valid UTF-8 without control characters, at
+// most 4096 bytes each; its 32-bit numbers are below 2^31; its lists and maps
+// have at most 4096 entries. [Encode] does not check that, so an origin that
+// takes text from outside checks it, or calls [Event.Payload] on what it has
+// sealed.
 type Payload interface {
 	// appendTo appends the protobuf form: fields ascending, zero values left out.
 	appendTo(b []byte) []byte
 	// set stores one field; an unknown field is left alone.
 	set(f field) error
+	// fresh returns an empty payload of the same type. The receiver may be nil.
+	fresh() Payload
+	// appendJSON appends the JSON form of a body of this type, or reports that
+	// appendTo would not have made this body. The receiver may be nil.
+	appendJSON(b, body []byte) ([]byte, bool)
 }
+
+// Bounds on what the body of a known type may hold.
+const (
+	maxText   = 4096      // bytes of one string
+	maxSmall  = 1<<31 - 1 // a 32-bit number; an int holds it on every platform
+	maxItems  = 4096      // entries of a list or map
+	listGuess = 4         // items to make room for when the first is met
+)
 
 // ErrUnknownType is returned by Event.Payload for a type that this version
 // does not know; the body is there all the same.
@@ -21,7 +38,7 @@ var ErrUnknownType = errors.New("events: unknown type")
 // Encode returns the body that holds p.
 func Encode(p Payload) []byte { return p.appendTo(nil) }
 
-// Payload decodes the body of a known type.
+// Payload decodes the body of a known type. The result shares nothing with e.
 func (e *Event) Payload() (Payload, error) {
 	p := newPayload(e.Type)
 	if p == nil {
@@ -33,26 +50,35 @@ func (e *Event) Payload() (Payload, error) {
 	return p, nil
 }
 
-func newPayload(t Type) Payload {
+// payloadOf returns a nil pointer of the type that holds the bodies of t, or
+// nil when this version does not know t.
+func payloadOf(t Type) Payload {
 	switch t {
 	case ClusterConfigured:
-		return new(ClusterConfig)
+		return (*ClusterConfig)(nil)
 	case LogStarted, LogForked:
-		return new(LogOwner)
+		return (*LogOwner)(nil)
 	case NodeJoined, NodeUpdated, NodeLeaving, NodeLeft, NodeRecovered:
-		return new(NodeRecord)
+		return (*NodeRecord)(nil)
 	case NodeSuspected, NodeFailed:
-		return new(Accusation)
+		return (*Accusation)(nil)
 	case NodeRemoved, NodeDrained, NodeUndrained:
-		return new(NodeOrder)
+		return (*NodeOrder)(nil)
 	case CoordinatorClaimed:
-		return new(CoordinatorClaim)
+		return (*CoordinatorClaim)(nil)
 	case PartitionAssigned:
-		return new(Assignment)
+		return (*Assignment)(nil)
 	case RebalanceStarted, RebalanceCompleted:
-		return new(Rebalance)
+		return (*Rebalance)(nil)
 	case ValueSet, ValueDeleted:
-		return new(Value)
+		return (*Value)(nil)
+	}
+	return nil
+}
+
+func newPayload(t Type) Payload {
+	if p := payloadOf(t); p != nil {
+		return p.fresh()
 	}
 	return nil
 }
@@ -71,19 +97,15 @@ func decodePayload(p Payload, b []byte) error {
 	return nil
 }
 
-// maxItems bounds repeated fields and maps of a body.
-const maxItems = 4096
-
 // text checks and copies a string field.
 func text(s *string, f field) error {
 	if err := wire(f, wireBytes); err != nil {
 		return err
 	}
-	v := string(f.bytes)
-	if err := checkText("text", v, 0, 4096); err != nil {
+	if err := checkText("text", f.bytes, 0, maxText); err != nil {
 		return err
 	}
-	*s = v
+	*s = string(f.bytes)
 	return nil
 }
 
@@ -93,37 +115,22 @@ func number(v *uint64, f field) error {
 }
 
 func small(v *uint32, f field) error {
-	if f.value > 1<<31-1 {
-		return fmt.Errorf("number %d is too large", f.value)
+	if f.value > maxSmall {
+		return fmt.Errorf("number %d, at most %d", f.value, maxSmall)
 	}
 	*v = uint32(f.value)
 	return wire(f, wireVarint)
 }
 
 func timestamp(t *Timestamp, f field) error {
-	*t = Timestamp(f.value)
+	if *t = Timestamp(f.value); *t > MaxTimestamp {
+		return errors.New("time out of range")
+	}
 	return wire(f, wireFixed64)
 }
 
-// texts appends one item of a repeated string.
-func texts(list *[]string, f field) error {
-	if len(*list) >= maxItems {
-		return fmt.Errorf("more than %d items", maxItems)
-	}
-	var s string
-	err := text(&s, f)
-	*list = append(*list, s)
-	return err
-}
-
-const (
-	wireVarint  = 0
-	wireFixed64 = 1
-	wireBytes   = 2
-)
-
 func wire(f field, want uint8) error {
-	if uint8(f.typ) != want {
+	if f.typ != want {
 		return fmt.Errorf("wire type %d, want %d", f.typ, want)
 	}
 	return nil

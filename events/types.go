@@ -38,7 +38,7 @@ const AppPrefix = "app/"
 func (t Type) IsApp() bool { return strings.HasPrefix(string(t), AppPrefix) }
 
 // IsKnown reports whether this version knows the payload of t.
-func (t Type) IsKnown() bool { return newPayload(t) != nil }
+func (t Type) IsKnown() bool { return payloadOf(t) != nil }
 
 // The ranks of accusations: who is failed is no longer merely suspected.
 const (

@@ -95,20 +95,31 @@ func ParseVector(text string) (Vector, error) {
 	return v, nil
 }
 
-// MarshalJSON writes an object from log to sequence, sorted by log.
+// MarshalJSON writes an object from log to sequence, sorted by log. Vectors
+// that are Equal have the same bytes.
 func (v Vector) MarshalJSON() ([]byte, error) {
-	if v == nil {
-		return []byte("{}"), nil
+	b := append(make([]byte, 0, 2+40*len(v)), '{')
+	for _, log := range v.Logs() {
+		if v[log] == 0 {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(log.appendText(append(b, '"')), '"', ':')
+		b = strconv.AppendUint(b, v[log], 10)
 	}
-	return json.Marshal(map[LogID]uint64(v))
+	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads the object that MarshalJSON writes.
+// UnmarshalJSON reads the object that MarshalJSON writes. null is a vector
+// that holds nothing.
 func (v *Vector) UnmarshalJSON(b []byte) error {
 	m := map[LogID]uint64{}
 	if err := json.Unmarshal(b, &m); err != nil {
 		return fmt.Errorf("events: vector: %w", err)
 	}
+	maps.DeleteFunc(m, func(_ LogID, seq uint64) bool { return seq == 0 })
 	*v = m
 	return nil
 }
