@@ -24,7 +24,7 @@ type assigner struct {
 	everyone []int32  // all nodes
 	keys     [][]byte // per node: room for a partition, then the ID
 	search   search
-	ordered  []ranked // scratch of directSurplus
+	offers   []offer // scratch of directSurplus
 }
 
 func newAssigner(f *field, current [][]string) *assigner {

@@ -36,6 +36,9 @@ func (a *assigner) settle() {
 func (a *assigner) ship(give, take []int32) {
 	s := &a.search
 	s.give, s.take, s.least = give, take, 1
+	if !a.unsettled() {
+		return
+	}
 	if a.dropped {
 		s.least = 0
 		for a.augment(true) {
@@ -43,96 +46,175 @@ func (a *assigner) ship(give, take []int32) {
 	}
 	a.directMissing()
 	a.directSurplus()
-	for a.augment(false) {
+	for a.unsettled() && a.augment(false) {
 	}
+}
+
+// unsettled reports whether there is something to carry and somebody to take
+// it.
+func (a *assigner) unsettled() bool {
+	return slices.ContainsFunc(a.everyone, a.takes) &&
+		(len(a.missing) > 0 || slices.ContainsFunc(a.everyone, a.gives))
 }
 
 func (a *assigner) gives(i int32) bool { return a.load(i) > a.search.give[i] }
 func (a *assigner) takes(i int32) bool { return a.load(i) < a.search.take[i] }
 
-// directMissing gives missing copies to nodes that lack some.
+// wish is a node that a partition with a missing copy may go to: the first
+// bits of the rank, inverted so that the highest comes first, then the
+// partition, then the node.
+type wish uint64
+
+const (
+	wishRank = 12 // bits
+	wishNode = 26
+)
+
+func newWish(rank uint64, p, i int32) wish {
+	return wish(^rank>>(64-wishRank)<<(64-wishRank) | uint64(p)<<wishNode | uint64(i))
+}
+
+func (w wish) partition() int { return int(w << wishRank >> (wishRank + wishNode)) }
+func (w wish) node() int32    { return int32(w & (1<<wishNode - 1)) }
+
+// directMissing gives missing copies to nodes that lack some, the pairs that
+// rank highest first. From nothing that is the stable matching of partitions
+// and nodes.
 func (a *assigner) directMissing() {
-	left := a.missing[:0]
+	if len(a.missing) == 0 {
+		return
+	}
+	takers := slices.DeleteFunc(slices.Clone(a.everyone), func(i int32) bool { return !a.takes(i) })
+	wishes := make([]wish, 0, len(a.missing)*min(len(takers), len(a.candidates(int(a.missing[0])))))
 	for _, p := range a.missing {
-		for a.lacks(int(p)) > 0 {
-			i := a.bestFit(int(p), a.takes)
-			if i < 0 {
-				break
-			}
-			a.add(int(p), i)
+		if a.allowed != nil {
+			takers = a.allowed[p]
 		}
-		if a.lacks(int(p)) > 0 {
-			left = append(left, p)
+		for _, i := range takers {
+			if a.takes(i) && a.fits(int(p), -1, i) {
+				wishes = append(wishes, newWish(a.rank(int(p), i), p, i))
+			}
 		}
 	}
-	a.missing = left
+	for _, w := range byRank(wishes) {
+		if p, i := w.partition(), w.node(); a.lacks(p) > 0 && a.takes(i) && a.fits(p, -1, i) {
+			a.add(p, i)
+		}
+	}
+	a.missing = slices.DeleteFunc(a.missing, func(p int32) bool { return a.lacks(int(p)) <= 0 })
 }
 
-// ranked is a partition in the order in which a node wants it.
-type ranked struct {
-	rank      uint64
+// byRank sorts wishes by the bits of their rank and keeps the order of those
+// that are equal: a counting sort, because there may be as many as partitions
+// times nodes.
+func byRank(wishes []wish) []wish {
+	if len(wishes) < 1<<wishRank {
+		slices.Sort(wishes)
+		return wishes
+	}
+	var begin [1<<wishRank + 1]int
+	for _, w := range wishes {
+		begin[w>>(64-wishRank)+1]++
+	}
+	for k := 1; k < len(begin); k++ {
+		begin[k] += begin[k-1]
+	}
+	sorted := make([]wish, len(wishes))
+	for _, w := range wishes {
+		k := w >> (64 - wishRank)
+		sorted[begin[k]] = w
+		begin[k]++
+	}
+	return sorted
+}
+
+// offer is a copy that node from can give to a node that takes.
+type offer struct {
+	gain      int64 // how much better the partition ranks with who takes
 	partition int32
+	from      int32
 }
 
-// directSurplus moves copies from nodes with too many to nodes with too few,
-// each of which takes the partitions that rank highest with it.
+// directSurplus moves copies from nodes with too many to nodes with too few.
+// Each of these takes what ranks highest with it compared to who has it: that
+// is what it would have been given if it had always been there.
 func (a *assigner) directSurplus() {
 	surplus := slices.ContainsFunc(a.everyone, a.gives)
-	for to := int32(0); surplus && to < int32(len(a.nodes)); to++ {
-		if !a.takes(to) {
+	for _, to := range a.everyone {
+		if !surplus || !a.takes(to) {
 			continue
 		}
-		a.rankDonations(to)
-		for _, o := range a.ordered {
-			if !a.takes(to) {
-				break
-			}
-			if from := a.donor(int(o.partition), to); from >= 0 {
-				a.drop(int(o.partition), from)
-				a.add(int(o.partition), to)
+		for a.offersTo(to); a.takes(to) && len(a.offers) > 0; {
+			o := a.nextOffer()
+			if p := int(o.partition); a.gives(o.from) && a.fits(p, o.from, to) {
+				a.drop(p, o.from)
+				a.add(p, to)
 			}
 		}
 	}
 }
 
-// rankDonations lists the partitions that some node can give to node to.
-func (a *assigner) rankDonations(to int32) {
-	a.ordered = a.ordered[:0]
-	consider := func(p int32) {
-		if a.donor(int(p), to) >= 0 {
-			a.ordered = append(a.ordered, ranked{a.rank(int(p), to), p})
+// offersTo lists what other nodes can give to node to, as a heap.
+func (a *assigner) offersTo(to int32) {
+	a.offers = a.offers[:0]
+	consider := func(p int) {
+		own := int64(-1)
+		for _, from := range a.copies[p] {
+			if a.gives(from) && a.fits(p, from, to) {
+				if own < 0 {
+					own = int64(a.rank(p, to) >> 1)
+				}
+				a.offers = append(a.offers, offer{own - int64(a.rank(p, from)>>1), int32(p), from})
+			}
 		}
 	}
 	if a.wanted != nil {
 		for _, p := range a.wanted[to] {
-			consider(p)
+			consider(int(p))
 		}
 	} else {
 		for p := range a.copies {
-			consider(int32(p))
+			consider(p)
 		}
 	}
-	slices.SortFunc(a.ordered, func(x, y ranked) int {
-		return cmp.Or(cmp.Compare(y.rank, x.rank), cmp.Compare(x.partition, y.partition))
-	})
+	for i := len(a.offers)/2 - 1; i >= 0; i-- {
+		a.sink(i)
+	}
 }
 
-// donor returns the node that gives its copy of p to node to, or -1: a
-// secondary before the primary, which then need not change, then the node with
-// the most to give, then the one with which p ranks lowest.
-func (a *assigner) donor(p int, to int32) int32 {
-	best := int32(-1)
-	for _, i := range a.copies[p] {
-		if !a.gives(i) || !a.fits(p, i, to) {
-			continue
-		}
-		if best < 0 || cmp.Or(compareBool(a.isPrimary(p, best), a.isPrimary(p, i)),
-			cmp.Compare(a.load(i)-a.search.give[i], a.load(best)-a.search.give[best]),
-			cmp.Compare(a.rank(p, best), a.rank(p, i))) > 0 {
-			best = i
-		}
-	}
+// nextOffer takes the best of the offers.
+func (a *assigner) nextOffer() offer {
+	best, last := a.offers[0], len(a.offers)-1
+	a.offers[0] = a.offers[last]
+	a.offers = a.offers[:last]
+	a.sink(0)
 	return best
+}
+
+// sink restores the heap below i.
+func (a *assigner) sink(i int) {
+	h := a.offers
+	for {
+		best := 2*i + 1
+		if best >= len(h) {
+			return
+		}
+		if best+1 < len(h) && h[best+1].before(&h[best]) {
+			best++
+		}
+		if !h[best].before(&h[i]) {
+			return
+		}
+		h[i], h[best] = h[best], h[i]
+		i = best
+	}
+}
+
+func (o *offer) before(other *offer) bool {
+	if o.gain != other.gain {
+		return o.gain > other.gain
+	}
+	return cmp.Or(cmp.Compare(o.partition, other.partition), cmp.Compare(o.from, other.from)) < 0
 }
 
 // search finds a cheapest path by the Bellman-Ford method with a queue (Moore,
