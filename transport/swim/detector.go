@@ -107,7 +107,7 @@ func (d *Detector) Accused(now int64, accuser, target string, incarnation uint64
 		return
 	}
 	if m.suspicion == nil {
-		m.suspicion = d.newSuspicion(incarnation, d.now)
+		d.hear(m)
 	}
 	if accuser == d.opt.Self {
 		m.suspicion.mine = true // in an earlier life of this process
@@ -208,9 +208,19 @@ func (d *Detector) see(m *member, seen Member) {
 		return
 	}
 	if seen.Status == Suspected && m.suspicion == nil {
-		m.suspicion = d.newSuspicion(seen.Incarnation, d.now)
+		d.hear(m)
 		m.suspicion.accuse("")
-		d.watch(m)
+	}
+}
+
+// hear begins the suspicion of a member that somebody else accuses. A few
+// members, about twice as many as need confirm it, probe the accused at once:
+// either they confirm, or the accused learns that it has to refute.
+func (d *Detector) hear(m *member) {
+	m.suspicion = d.newSuspicion(m.Incarnation, d.now)
+	d.watch(m)
+	if others := int64(d.live - 2); d.random.below(others) < 2*int64(m.suspicion.need) {
+		m.due = min(m.due, d.now+d.random.below(d.opt.Interval/hasteDiv))
 	}
 }
 

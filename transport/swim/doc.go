@@ -90,7 +90,7 @@
 // node was asleep: no suspicion ages by that time, and the probes that were under
 // way then are no evidence. A failure that is reported that late is none
 // either. And a node that was unwell when it began to suspect waits
-// 1 + health times as long before it convicts.
+// 1 + health times as long before it convicts, but not longer than max.
 //
 // All arithmetic is in integers, the logarithms too. All durations are
 // proportional to Interval but for the measured round-trip times.

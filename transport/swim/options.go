@@ -61,6 +61,7 @@ const (
 	jitterDiv     = 2   // accusers convict 0..500 ms after their timer
 	slackDiv      = 4   // later than 250 ms is asleep
 	urgentDiv     = 8   // at most 8 probes an Interval out of turn
+	hasteDiv      = 2   // confirmations are sought within 500 ms
 	retryMult     = 30  // failed members are tried every 30 s
 	burst         = 10  // accusations that may follow at once
 	maxFlaps      = 6   // 2^6 = 64 s is the longest hold

@@ -157,8 +157,7 @@ func (d *Detector) verdict(p *probe) []Action {
 	switch {
 	case s != nil && (s.mine || s.confirmed()):
 		return nil
-	case d.now < m.holdUntil:
-		m.due = min(m.due, m.holdUntil)
+	case d.now < m.holdUntil: // the round comes back to it, not all members at once
 		return nil
 	case !d.bucket.take(d.now):
 		m.due = min(m.due, d.bucket.ready())

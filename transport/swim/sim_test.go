@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"github.com/skshohagmiah/clusterkit/transport/swim"
 )
 
 // sim is a cluster of detectors in virtual time, on one goroutine. Around each
 // detector it imitates the shell: probes over a network with loss, delay and
-// one-way cuts; a log that syncs; events that are pushed after 20 ms to all
-// (up to 8 nodes) or to 4 random nodes, and exchanged after a probe when the
+// one-way cuts; a log that syncs; events that are pushed at once to all
+// (up to 8 nodes) or to 4 nodes, and exchanged after a probe when the
 // digests differ; refutation. A node can crash, pause and be slow.
 type sim struct {
 	now   int64
@@ -24,9 +23,10 @@ type sim struct {
 	log   []simEvent // all events ever written, by anybody
 
 	loss   float64
-	delay  func() int64 // of one hop
-	cut    func(from, to int) bool
-	hook   func(e simEvent) // called for every event that is written
+	delay  func() int64            // of one hop
+	cut    func(from, to int) bool // packets are dropped
+	dial   func(from, to int) bool // connections cannot be opened
+	hook   func(e simEvent)        // called for every event that is written
 	probes int
 	trace  uint64 // hash of everything that happened
 }
@@ -53,6 +53,7 @@ type simNode struct {
 	view    []simView
 	dirty   []int // events to be pushed
 	pushing bool
+	pushed  int64
 	tickAt  int64
 	open    map[uint64]map[int]bool // probe -> answered by (-1: the target)
 }
@@ -86,7 +87,9 @@ func (q *items) Pop() any {
 }
 
 func newSim(n int, seed uint64) *sim {
-	s := &sim{rnd: rand.New(rand.NewPCG(seed, 7)), cut: func(int, int) bool { return false }}
+	s := &sim{rnd: rand.New(rand.NewPCG(seed, 7))}
+	s.cut = func(int, int) bool { return false }
+	s.dial = s.cut
 	s.delay = func() int64 { return 1 + s.rnd.Int64N(4) }
 	for i := range n {
 		s.nodes = append(s.nodes, &simNode{s: s, i: i, id: fmt.Sprintf("n%03d", i), view: make([]simView, n)})
@@ -141,8 +144,15 @@ func (s *sim) run(until int64, stop func() bool) {
 	}
 }
 
-// send delivers to a process unless the message is lost.
+// send delivers a request to a process unless it is lost.
 func (s *sim) send(from, to int, f func()) {
+	if !s.dial(from, to) {
+		s.reply(from, to, f)
+	}
+}
+
+// reply delivers the answer to a request unless it is lost.
+func (s *sim) reply(from, to int, f func()) {
 	delay := s.delay()
 	if s.rnd.Float64() < s.loss || s.cut(from, to) {
 		return
@@ -206,7 +216,7 @@ func (n *simNode) ask(to int, timeout int64, answer func(), done func(ok bool)) 
 		if answer != nil {
 			answer()
 		}
-		s.send(to, n.i, func() { finish(true) })
+		s.reply(to, n.i, func() { finish(true) })
 	})
 	s.at(s.now+timeout, n, func() { finish(false) })
 }
@@ -236,7 +246,7 @@ func (n *simNode) indirect(p swim.Indirect) {
 		}
 		n.s.send(n.i, relay.i, func() {
 			relay.ask(to, p.Reach, nil, func(ok bool) {
-				n.s.send(relay.i, n.i, func() {
+				n.s.reply(relay.i, n.i, func() {
 					if ok {
 						report(swim.Acked)
 					} else {
@@ -259,7 +269,7 @@ func (n *simNode) sync(to int) {
 	n.s.send(n.i, to, func() {
 		t.learn(mine)
 		theirs := slices.Clone(t.known)
-		n.s.send(to, n.i, func() { n.learn(theirs) })
+		n.s.reply(to, n.i, func() { n.learn(theirs) })
 	})
 }
 
@@ -312,7 +322,7 @@ func (n *simNode) learn(known []bool) {
 			fresh = append(fresh, i)
 		}
 	}
-	if len(fresh) == 0 {
+	if len(fresh) == 0 || n.d == nil { // nothing new, or not booted yet
 		return
 	}
 	for len(n.known) < len(known) {
@@ -370,15 +380,16 @@ func (n *simNode) update() {
 	n.d.Update(n.s.now, members)
 }
 
-// push forwards new events after the debounce.
+// push forwards new events at once, and not more often than every 20 ms: to
+// everybody, or to the next node in the ring and three random ones.
 func (n *simNode) push(fresh []int) {
 	n.dirty = append(n.dirty, fresh...)
 	if n.pushing {
 		return
 	}
 	n.pushing = true
-	n.s.at(n.s.now+20, n, func() {
-		n.pushing = false
+	n.s.at(max(n.s.now, n.pushed+20), n, func() {
+		n.pushing, n.pushed = false, n.s.now
 		batch := make([]bool, len(n.s.log))
 		for _, i := range n.dirty {
 			batch[i] = true
@@ -386,12 +397,12 @@ func (n *simNode) push(fresh []int) {
 		n.dirty = n.dirty[:0]
 		var peers []int
 		for i := range n.view {
-			if i != n.i && n.status(i) != swim.Failed {
-				peers = append(peers, i)
+			if j := (n.i + i) % len(n.view); i > 0 && n.status(j) != swim.Failed {
+				peers = append(peers, j)
 			}
 		}
 		if len(peers) > 8 {
-			n.s.rnd.Shuffle(len(peers), func(i, j int) { peers[i], peers[j] = peers[j], peers[i] })
+			n.s.rnd.Shuffle(len(peers)-1, func(i, j int) { peers[i+1], peers[j+1] = peers[j+1], peers[i+1] })
 			peers = peers[:4]
 		}
 		for _, to := range peers {
@@ -430,74 +441,4 @@ func (s *sim) counts(kind byte) (n int) {
 		}
 	}
 	return n
-}
-
-// detection is what one crash led to, in milliseconds after it.
-type detection struct{ suspected, failed, known, events int64 }
-
-func detect(n int, seed uint64, refuses bool, hop func(*rand.Rand) int64) detection {
-	s := newSim(n, seed)
-	if hop != nil {
-		s.delay = func() int64 { return hop(s.rnd) }
-	}
-	at := 5000 + s.rnd.Int64N(3000)
-	s.run(at, nil)
-	s.crash(n-1, refuses)
-	var d detection
-	s.hook = func(e simEvent) {
-		switch {
-		case e.kind == 's' && d.suspected == 0:
-			d.suspected = e.at - at
-		case e.kind == 'f' && d.failed == 0:
-			d.failed = e.at - at
-		}
-	}
-	s.run(at+200_000, func() bool { return d.failed > 0 && s.allKnow(n-1, swim.Failed) })
-	d.known = s.now - at
-	s.run(s.now+2000, nil)
-	d.events = int64(len(s.log))
-	return d
-}
-
-func quantile(list []int64, q int) int64 {
-	slices.Sort(list)
-	return list[min(len(list)*q/100, len(list)-1)]
-}
-
-// TestDetection prints the table of the package documentation and holds the
-// medians to their limits.
-func TestDetection(t *testing.T) {
-	hops := []struct {
-		name string
-		hop  func(*rand.Rand) int64
-	}{
-		{"1-4 ms", nil},
-		{"50 ms", func(*rand.Rand) int64 { return 50 }},
-	}
-	t.Logf("%4s %-8s %-7s | %13s | %13s | %13s | %s", "N", "crash", "hop", "suspected", "failed", "all know", "events")
-	for _, hop := range hops {
-		for _, size := range []struct {
-			n, runs int
-			limit   int64
-		}{{3, 300, 5000}, {10, 300, 5000}, {100, 40, 9500}} {
-			for _, refuses := range []bool{true, false} {
-				var all [4][]int64
-				for seed := range size.runs {
-					d := detect(size.n, uint64(seed), refuses, hop.hop)
-					for i, v := range []int64{d.suspected, d.failed, d.known, d.events} {
-						all[i] = append(all[i], v)
-					}
-				}
-				name := map[bool]string{true: "refused", false: "silent"}[refuses]
-				row := ""
-				for i := range 3 {
-					row += fmt.Sprintf(" %6d/%6d |", quantile(all[i], 50), quantile(all[i], 99))
-				}
-				t.Logf("%4d %-8s %-7s |%s %d/%d", size.n, name, hop.name, row, quantile(all[3], 50), quantile(all[3], 99))
-				if got := quantile(all[2], 50); hop.hop == nil && got > size.limit {
-					t.Errorf("N=%d, %s: all know after a median of %d ms, want at most %d", size.n, name, got, size.limit)
-				}
-			}
-		}
-	}
 }

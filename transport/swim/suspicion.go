@@ -73,13 +73,14 @@ func (s *suspicion) timer() int64 {
 // verdictAt is when this node convicts, if nobody did before.
 func (s *suspicion) verdictAt(interval int64, self string) int64 {
 	timer := s.timer()
+	mine := min(timer*s.doubt, s.high) // an accuser that was unwell waits longer
 	switch {
 	case s.resting || s.convicted:
 		return Never
 	case s.mine && s.accusers[0] == self:
-		return s.since + timer*s.doubt
+		return s.since + mine
 	case s.mine:
-		return s.since + timer*s.doubt + interval/jitterDiv*s.chance>>10
+		return s.since + mine + interval/jitterDiv*s.chance>>10
 	}
 	return s.since + 2*timer + timer/2*s.chance>>10
 }
