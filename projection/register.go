@@ -1,0 +1,211 @@
+package projection
+
+import (
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/events"
+)
+
+// MaxPartitions is the largest number of partitions that a cluster may have.
+const MaxPartitions = 1 << 16
+
+// register is a named cell and the event that owns it.
+type register struct {
+	event     events.Event // its bytes belong to this register alone
+	sum       events.Sum   // what this register adds to the state sum
+	kind      kind
+	partition int32 // of kindPartition; -1 when the key names none
+	unsummed  bool  // changed since the last Digest
+	stale     bool  // changed since the last view
+}
+
+func (r *register) name() string { return r.event.Register }
+
+// key returns what follows the kind.
+func (r *register) key() string {
+	_, key := events.SplitRegister(r.event.Register)
+	return key
+}
+
+// kind is what a register is about, as far as the view is concerned.
+type kind uint8
+
+const (
+	kindOther kind = iota // of a later version, or of no known event
+	kindValue
+	kindNode
+	kindAccusation
+	kindAdmin
+	kindPartition
+	kindCoordinator
+	kindConfig
+	kindLog
+	kinds
+)
+
+// inView reports whether the view depends on registers of this kind.
+func (k kind) inView() bool { return k >= kindNode }
+
+// kindOf classifies a register by its name.
+func kindOf(name string) kind {
+	switch k, _ := events.SplitRegister(name); k {
+	case events.KindNode:
+		return kindNode
+	case events.KindAccusation:
+		return kindAccusation
+	case events.KindAdmin:
+		return kindAdmin
+	case events.KindPartition:
+		return kindPartition
+	case events.KindValue:
+		return kindValue
+	case events.KindLog:
+		return kindLog
+	}
+	switch name {
+	case events.CoordinatorRegister:
+		return kindCoordinator
+	case events.ConfigRegister:
+		return kindConfig
+	}
+	return kindOther
+}
+
+// partitionOf returns the number that the key of a partition register is, in
+// its only spelling, or -1.
+func partitionOf(key string) int32 {
+	n, err := strconv.Atoi(key)
+	if err != nil || n < 0 || n >= MaxPartitions || strconv.Itoa(n) != key {
+		return -1
+	}
+	return int32(n)
+}
+
+// beats reports whether e takes a register from the event that owns it. Equal
+// stamps belong to one event, or to the two branches of a forked log, between
+// which the larger bytes win.
+func beats(e, owner *events.Event) bool {
+	if c := e.Stamp().Compare(owner.Stamp()); c != 0 {
+		return c > 0
+	}
+	return string(e.Raw()) > string(owner.Raw())
+}
+
+// write gives a register to e if e beats its owner.
+func (s *State) write(e *events.Event) (won bool) {
+	r := s.registers[e.Register]
+	switch {
+	case r == nil:
+		r = s.addRegister(e.Register)
+		r.event = e.CloneInto(nil)
+	case !beats(e, &r.event):
+		return false
+	default:
+		r.event = e.CloneInto(spare(r.event.Raw(), len(e.Raw())))
+	}
+	s.changed(r)
+	return true
+}
+
+// changed notes that a register has a new owner.
+func (s *State) changed(r *register) {
+	s.view.cluster = nil
+	if !r.unsummed {
+		r.unsummed = true
+		s.unsummed = append(s.unsummed, r)
+	}
+	if !r.stale && r.kind.inView() {
+		r.stale = true
+		s.view.stale = append(s.view.stale, r)
+	}
+	if r.kind == kindLog {
+		s.noteFork(r)
+	}
+}
+
+// spare returns the buffer of an event that is given up for one of n bytes,
+// unless it is so large that the small one would hold it hostage.
+func spare(b []byte, n int) []byte {
+	if cap(b) > 4096 && cap(b) > 4*n {
+		return nil
+	}
+	return b[:0]
+}
+
+func (s *State) addRegister(name string) *register {
+	r := new(register)
+	s.adopt(name, r)
+	return r
+}
+
+// adopt takes up a register that is new to this state.
+func (s *State) adopt(name string, r *register) {
+	r.kind, r.partition = kindOf(name), -1
+	if r.kind == kindPartition {
+		_, key := events.SplitRegister(name)
+		r.partition = partitionOf(key)
+	}
+	s.registers[name] = r
+	s.order, s.sorted = append(s.order, r), false
+	if r.kind.inView() {
+		s.view.of[r.kind] = append(s.view.of[r.kind], r)
+	}
+}
+
+// inOrder returns all registers sorted by name.
+func (s *State) inOrder() []*register {
+	if !s.sorted {
+		slices.SortFunc(s.order, func(a, b *register) int { return strings.Compare(a.name(), b.name()) })
+		s.sorted = true
+	}
+	return s.order
+}
+
+// Registers yields the registers of a kind ("node", "value") sorted by name:
+// the key and the event that owns it. With kind "" it yields all of them under
+// their full names. The events are borrowed: they and their bytes are valid
+// until the next Apply or Merge and must not be changed; Clone what is kept.
+func (s *State) Registers(kind string) iter.Seq2[string, *events.Event] {
+	return func(yield func(string, *events.Event) bool) {
+		all := s.inOrder()
+		from, _ := slices.BinarySearchFunc(all, kind, func(r *register, k string) int { return strings.Compare(r.name(), k) })
+		for _, r := range all[from:] {
+			name := r.name()
+			if kind != "" {
+				if !strings.HasPrefix(name, kind) {
+					return
+				}
+				k, key := events.SplitRegister(name)
+				if k != kind {
+					continue // "node-x" sorts between "node" and "node/a"
+				}
+				name = key
+			}
+			if !yield(name, &r.event) {
+				return
+			}
+		}
+	}
+}
+
+// Register returns a copy of the event that owns a register.
+func (s *State) Register(name string) (events.Event, bool) {
+	r := s.registers[name]
+	if r == nil {
+		return events.Event{}, false
+	}
+	return r.event.Clone(), true
+}
+
+// Stamp returns the stamp of the event that owns a register. It allocates
+// nothing.
+func (s *State) Stamp(name string) (events.Stamp, bool) {
+	r := s.registers[name]
+	if r == nil {
+		return events.Stamp{}, false
+	}
+	return r.event.Stamp(), true
+}
