@@ -3,8 +3,8 @@ package swim
 // log2One is 1.0 in the fixed-point numbers of log2.
 const log2One = 1 << 16
 
-// log10Two is log10(2) in the same unit.
-const log10Two = 19728
+// log10Two is log10(2) in units of 1/2^32.
+const log10Two = 1292913986
 
 // log2 returns the logarithm of n >= 1 to base 2 in units of 1/65536, rounded
 // down, by squaring the mantissa once for each binary digit. Unlike math.Log
@@ -45,7 +45,7 @@ func log10(n uint64) int64 {
 	case 10_000:
 		return 4 * log2One
 	}
-	return log2(n) * log10Two >> 16
+	return log2(n) * log10Two >> 32
 }
 
 // random is splitmix64 (Steele, Lea, Flood, 2014), written out because its

@@ -82,11 +82,15 @@ func (d *Detector) Update(now int64, members []Member) {
 			d.leave(old[0])
 			old = old[1:]
 		}
-		m := &member{Member: Member{ID: seen.ID}, due: Never}
+		var m *member
 		if len(old) > 0 && old[0].ID == seen.ID {
 			m, old = old[0], old[1:]
+		} else {
+			m = &member{Member: Member{ID: seen.ID}, due: Never}
 		}
-		d.see(m, seen)
+		if m.Member != seen {
+			d.see(m, seen)
+		}
 		next = append(next, m)
 	}
 	for _, m := range old {
