@@ -531,3 +531,40 @@ func TestUnsortedUpdate(t *testing.T) {
 		t.Errorf("%v", seen)
 	}
 }
+
+// probed returns when a member was probed first.
+func probed(list []done, target string) int64 {
+	for _, d := range list {
+		if p, ok := d.action.(swim.Probe); ok && p.Target == target {
+			return d.at
+		}
+	}
+	return swim.Never
+}
+
+// TestSuspectedByOthers holds that a few members at once probe whom somebody
+// suspects, and all do when its time is over.
+func TestSuspectedByOthers(t *testing.T) {
+	const seeds = 400
+	soon, timer := 0, int64(6796) // 4 s * log10 50
+	for seed := range uint64(seeds) {
+		b := newBed(t, swim.Options{Seed: seed}, numbered(49)...)
+		b.run(5500)
+		began := b.now
+		for _, accuser := range []string{"n01", "n02", "n03"} {
+			b.d.Accused(b.now, accuser, "n07", 1)
+		}
+		b.set("n07", 1, swim.Suspected)
+		got := b.run(began + 9000)
+		if probed(got, "n07") <= began+500 {
+			soon++
+		}
+		late := slices.IndexFunc(got, func(d done) bool { return d.at >= began+timer-1 })
+		if at := probed(got[late:], "n07"); at > began+timer+150 {
+			t.Errorf("seed %d: %d ms after the suspicion began nobody had asked the accused", seed, at-began)
+		}
+	}
+	if soon < seeds/20 || soon > seeds/6 {
+		t.Errorf("%d of %d probed the accused at once, want about 4 of 48, and those whose turn it was", soon, seeds)
+	}
+}

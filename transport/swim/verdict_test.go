@@ -174,6 +174,33 @@ func TestLateFailureIsNoEvidence(t *testing.T) {
 	if got := b.d.Result(b.now, swim.Report{ID: p.ID, Outcome: swim.Missed}); len(got) != 0 {
 		t.Errorf("%v on a probe of before it slept", got)
 	}
+
+	b = newBed(t, swim.Options{}, "a", "b")
+	p = step[swim.Probe](b)
+	b.d.Doubt(b.now+10, map[string]string{"a": "b", "b": "a"}[p.Target]) // so it wants to be called now
+	b.d.Tick(b.now + 400)
+	if got := b.d.Result(b.now+400, swim.Report{ID: p.ID, Outcome: swim.Missed}); len(got) != 0 {
+		t.Errorf("%v on a probe during which it slept", got)
+	}
+}
+
+// TestRefutedAccuser holds that a node whose accusation was refuted doubts
+// itself, and that one who only heard of it does not.
+func TestRefutedAccuser(t *testing.T) {
+	b := newBed(t, swim.Options{}, "a", "b", "c", "e")
+	b.down["a"] = true
+	b.runUntilSuspect()
+	before := b.d.Health()
+	b.set("a", 2, swim.Alive)
+	if b.d.Health() != before+1 {
+		t.Errorf("health %d after %d", b.d.Health(), before)
+	}
+	before = b.d.Health()
+	b.d.Accused(b.now, "e", "b", 1)
+	b.set("b", 2, swim.Alive)
+	if b.d.Health() != before {
+		t.Errorf("health %d after %d: it did not accuse", b.d.Health(), before)
+	}
 }
 
 // TestSilentCaller holds that probes that are never reported accuse nobody and
