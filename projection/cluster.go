@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"sort"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -48,11 +50,16 @@ type Cluster struct {
 
 // Node returns the node of that ID. It allocates nothing.
 func (c *Cluster) Node(id string) (*Node, bool) {
-	i, ok := slices.BinarySearchFunc(c.Nodes, id, compareID)
+	i, ok := findNode(c.Nodes, id)
 	if !ok {
 		return nil, false
 	}
 	return &c.Nodes[i], true
+}
+
+// findNode returns where in a sorted list a node is, or would be.
+func findNode(nodes []Node, id string) (int, bool) {
+	return sort.Find(len(nodes), func(i int) int { return strings.Compare(id, nodes[i].ID) })
 }
 
 // Partition returns partition i, or nil when there is none of that number.

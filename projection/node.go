@@ -1,8 +1,6 @@
 package projection
 
 import (
-	"cmp"
-
 	"github.com/skshohagmiah/clusterkit/events"
 )
 
@@ -144,5 +142,3 @@ func (s *State) obey(n *Node, spoke events.Timestamp) {
 	}
 	n.cause, n.reason = r.event.ID(), order.Reason
 }
-
-func compareID(n Node, id string) int { return cmp.Compare(n.ID, id) }

@@ -103,6 +103,9 @@ func (r *register) contradiction(p events.Payload) error {
 	case *events.LogOwner:
 		return r.readOwner(p)
 	case *events.NodeRecord:
+		if max(p.JoinedAt, p.StartedAt) > events.MaxTimestamp {
+			return errors.New("a time out of range")
+		}
 		return r.about(p.ID)
 	case *events.Accusation:
 		if p.Incarnation != r.event.Version {

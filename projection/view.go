@@ -104,7 +104,7 @@ func (s *State) refreshNodes(changed []string) {
 	old := s.view.nodes
 	next := make([]Node, 0, len(old)+len(changed))
 	for _, id := range changed {
-		i, found := slices.BinarySearchFunc(old, id, compareID)
+		i, found := findNode(old, id)
 		next = append(next, old[:i]...)
 		if old = old[i:]; found {
 			old = old[1:]

@@ -1,0 +1,114 @@
+package coordination
+
+import (
+	"cmp"
+	"math"
+
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// Majority reports whether a node that sees the cluster like this may claim
+// and assign: more than half of the members that neither left nor were removed
+// are alive and not suspected, or there are at most two such members.
+func Majority(cluster *projection.Cluster) bool {
+	members, up := 0, 0
+	for i := range cluster.Nodes {
+		switch cluster.Nodes[i].Status {
+		case projection.StatusAlive, projection.StatusLeaving:
+			members++
+			up++
+		case projection.StatusSuspected, projection.StatusFailed:
+			members++
+		}
+	}
+	return members <= 2 || 2*up > members
+}
+
+// claim decides about the vacant role.
+func (c *Coordination) claim(cluster *projection.Cluster, now int64) (Decision, int64) {
+	due := c.vacant
+	former, known := cluster.Node(cluster.Coordinator)
+	d := Decision{Claim: true, Term: lastTerm(cluster) + 1, Reason: "the coordinator is unknown"}
+	switch {
+	case cluster.Term == 0 && c.opt.Alone:
+		d.Reason = "first node of a new cluster"
+	case cluster.Term == 0:
+		d.Reason = "oldest node of a new cluster"
+		due = min(c.changed+c.claimDelay, c.begun+patience*c.claimDelay)
+	case known:
+		d.Reason, d.Cause = "coordinator "+former.ID+" is "+state(former), former.Cause()
+	}
+	if due += c.rank(cluster) * c.rankDelay; now < due {
+		return Decision{}, due
+	}
+	return d, now
+}
+
+// rank returns how many eligible nodes come before self.
+func (c *Coordination) rank(cluster *projection.Cluster) (rank int64) {
+	self, _ := cluster.Node(c.self)
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		if eligible(n) && cmp.Or(cmp.Compare(n.StartedAt, self.StartedAt), cmp.Compare(n.ID, self.ID)) < 0 {
+			rank++
+		}
+	}
+	return rank
+}
+
+// renew claims another term when the present one is used up, or when some
+// partition carries a later one: what is written in it would lose.
+func renew(cluster *projection.Cluster) (d Decision, worn bool) {
+	last := lastTerm(cluster)
+	if last == cluster.Term && nextEpoch(cluster)&math.MaxUint32 < math.MaxUint32-uint64(len(cluster.PartitionMap.Partitions)) {
+		return Decision{}, false
+	}
+	return Decision{Claim: true, Term: last + 1, Reason: "the term is used up"}, true
+}
+
+// lastTerm returns the largest term in the view.
+func lastTerm(cluster *projection.Cluster) uint64 {
+	last := cluster.Term
+	for i := range cluster.PartitionMap.Partitions {
+		last = max(last, cluster.PartitionMap.Partitions[i].Epoch>>32)
+	}
+	return last
+}
+
+// nextEpoch returns the first epoch of the present term that nobody has used.
+func nextEpoch(cluster *projection.Cluster) uint64 {
+	epoch := cluster.Term << 32
+	for i := range cluster.PartitionMap.Partitions {
+		epoch = max(epoch, cluster.PartitionMap.Partitions[i].Epoch)
+	}
+	return epoch + 1
+}
+
+// eligible reports whether a node may be the coordinator.
+func eligible(n *projection.Node) bool { return n.Status == projection.StatusAlive && !n.Draining }
+
+// holds reports whether a node may hold partitions in the long run.
+func holds(n *projection.Node) bool {
+	return !n.Draining && (n.Status == projection.StatusAlive || n.Status == projection.StatusSuspected)
+}
+
+// isDown reports whether a node does not run, as far as is known.
+func isDown(n *projection.Node) bool {
+	return n.Status == projection.StatusFailed || n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved
+}
+
+// ReasonShutdown is the reason of a NodeLeft whose node means to come back.
+const ReasonShutdown = "shutdown"
+
+// goneForGood reports whether a node has said or been told not to come back.
+func goneForGood(n *projection.Node) bool {
+	return n.Status == projection.StatusRemoved || n.Status == projection.StatusLeft && n.Reason() != ReasonShutdown
+}
+
+// state says in a word what a node is.
+func state(n *projection.Node) string {
+	if n.Draining && n.Status == projection.StatusAlive {
+		return "draining"
+	}
+	return string(n.Status)
+}
