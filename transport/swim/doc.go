@@ -52,9 +52,9 @@
 //
 // Failed members are not part of the round. One of them, in shuffled order, is
 // probed every 30 intervals, more often when more members are failed than
-// live, so that each failed member meets somebody within 30 intervals and a
-// healed split is found from its smaller side. Members that left or were
-// removed are not probed.
+// live: together the nodes of each side of a split make at least as many
+// attempts in 30 intervals as they miss members, so its end is found, also
+// from the smaller side. Members that left or were removed are not probed.
 //
 // # Time to a verdict
 //
@@ -65,17 +65,17 @@
 // and timer = min where fewer than two others could confirm (N < 4). N is that
 // of the moment when the suspicion began. The timer runs from when this node
 // first learnt of the suspicion or, if this node is the first to suspect, from
-// when it sent the probe that stayed unanswered. The first accuser
-// convicts when its timer ends, the other accusers up to half an Interval
-// later, everybody else at twice the timer and up to half of it later, each
-// only if there is no verdict yet.
+// when it sent the probe that stayed unanswered. The first accuser convicts
+// when its timer ends, the other accusers up to half an Interval later,
+// everybody else at twice the timer and up to half of it later, each only if
+// there is no verdict yet.
 //
 // # How many events
 //
 // One NodeSuspected per accuser, target and incarnation, none when k+1
 // accusers are known, one verdict per node and incarnation, and both together
-// not more than one an Interval with bursts of ten. A member that refutes again and
-// again without answering this node, because only its outgoing connections
+// not more than one an Interval with bursts of ten. A member that refutes again
+// and again without answering this node, because only its outgoing connections
 // work, is not accused again before 2, 4, 8 ... 64 intervals have passed since
 // it last refuted; every answer takes one doubling back.
 //
@@ -87,11 +87,26 @@
 // relays, each relay that did not even say no, a refutation of this node's
 // own, an accusation of this node that was refuted, and a late tick raise it
 // by one. When a call comes more than a quarter of an Interval after Next the
-// node was asleep: no suspicion ages by that time, and the probes that were under
-// way then are no evidence. A failure that is reported that late is none
-// either. And a node that was unwell when it began to suspect waits
-// 1 + health times as long before it convicts, but not longer than max.
+// node was asleep: no suspicion ages by that time, and the probes that were
+// under way then are no evidence. A failure that is reported that late is none
+// either. And a node that was unwell when it began to suspect waits 1 + health
+// times as long before it convicts, but not longer than max.
 //
 // All arithmetic is in integers, the logarithms too. All durations are
 // proportional to Interval but for the measured round-trip times.
+//
+// # Measured
+//
+// In the simulated cluster of the tests, hops of 1 to 4 ms, TestDetection with
+// -runs 10 (medians and 99th percentiles in seconds after a crash; whether
+// connections are refused or packets dropped makes no difference to the last
+// two columns):
+//
+//	  N   first suspicion   first verdict    all know     events
+//	  3     0.6 /  2.0        4.6 /  6.0     4.6 /  6.0     2
+//	 10     0.7 /  3.7        4.7 /  7.8     4.7 /  7.8     4
+//	100     0.7 /  4.3        8.7 / 12.3     8.7 / 12.3     4
+//
+// A node that stops for 2 s, or the loss of 5 % of all messages, led to no
+// verdict.
 package swim

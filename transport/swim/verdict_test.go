@@ -2,34 +2,12 @@ package swim_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/skshohagmiah/clusterkit/transport/swim"
 )
-
-// started returns when the probe began that made b's node suspect.
-func started(list []done, target string) int64 {
-	for _, d := range list {
-		if p, ok := d.action.(swim.Probe); ok && p.Target == target {
-			return d.at
-		}
-	}
-	return -1
-}
-
-// runUntilSuspect stops right after the next Suspect.
-func (b *bed) runUntilSuspect() {
-	b.t.Helper()
-	for range 1_000_000 {
-		if found, _ := of[swim.Suspect](b.run(b.now + 1)); len(found) > 0 {
-			return
-		}
-	}
-	b.t.Fatal("no Suspect")
-}
 
 func TestFirstAccuserConvicts(t *testing.T) {
 	for _, c := range []struct {
@@ -45,7 +23,7 @@ func TestFirstAccuserConvicts(t *testing.T) {
 		b.set("n00", 1, swim.Suspected)
 		b.run(b.now + 60_000)
 		v, at := only[swim.Convict](t, b.out)
-		if got := at - started(b.out, "n00"); got < c.timer || got > c.timer+3 {
+		if got := at - probed(b.out, "n00"); got < c.timer || got > c.timer+3 {
 			t.Errorf("N=%d, %d confirmations: convicted %d ms after the probe, want %d", c.n, c.confirm, got, c.timer)
 		}
 		if v.Target != "n00" || v.Incarnation != 1 || !strings.Contains(v.Reason, "me") {
@@ -74,7 +52,7 @@ func TestOthersConvictLater(t *testing.T) {
 				b.d.Accused(b.now, a, "n00", 1)
 			}
 			began := b.now
-			if at := started(b.out, "n00"); at >= 0 && len(c.accusers) == 2 {
+			if at := probed(b.out, "n00"); at != swim.Never && len(c.accusers) == 2 {
 				began = at // it was about to suspect by itself
 			}
 			b.run(30_000)
@@ -253,7 +231,7 @@ func TestHealth(t *testing.T) {
 	b.d.Refuted(0)
 	b.run(40_000)
 	_, at := only[swim.Convict](t, b.out)
-	if wait := at - started(b.out, "a"); wait <= 4000 || wait > 12_000 {
+	if wait := at - probed(b.out, "a"); wait <= 4000 || wait > 12_000 {
 		t.Errorf("convicted after %d ms by a node that was unwell, want more than 4000", wait)
 	}
 }
@@ -318,110 +296,5 @@ func TestHold(t *testing.T) {
 	_, at := only[swim.Suspect](t, b.run(b.now+10_000))
 	if at-from > 4000 {
 		t.Errorf("accused %d ms after it failed, although it had answered for long", at-from)
-	}
-}
-
-// TestAnyCalls makes random calls and holds what must be true after each.
-func TestAnyCalls(t *testing.T) {
-	for seed := range uint64(300) {
-		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { anyCalls(t, rand.New(rand.NewPCG(seed, 1))) }) {
-			return
-		}
-	}
-}
-
-func anyCalls(t *testing.T, rnd *rand.Rand) {
-	statuses := []swim.Status{swim.Alive, swim.Alive, swim.Alive, swim.Leaving, swim.Suspected, swim.Failed, swim.Left, swim.Removed, "odd"}
-	view := make([]swim.Member, 1+rnd.IntN(8))
-	for i := range view {
-		view[i] = swim.Member{ID: fmt.Sprintf("n%d", i), Addr: "x", Incarnation: 1, Status: swim.Alive}
-	}
-	d := swim.New(swim.Options{Self: "n0", Seed: rnd.Uint64()})
-	now, lastID := int64(0), uint64(0)
-	known := []swim.Member{}
-	open := map[uint64]int{}
-	said := map[string]int{}
-	check := func(actions []swim.Action) {
-		for _, a := range actions {
-			var target string
-			switch a := a.(type) {
-			case swim.Probe:
-				if a.ID <= lastID || a.Timeout <= 0 {
-					t.Fatalf("%+v after probe %d", a, lastID)
-				}
-				lastID, target = a.ID, a.Target
-				open[a.ID] = 1
-			case swim.Indirect:
-				target = a.Target
-				open[a.ID] = len(a.Via)
-				for _, v := range a.Via {
-					if v.ID == a.Target || v.ID == "n0" {
-						t.Fatalf("%+v", a)
-					}
-				}
-			case swim.Suspect:
-				target = a.Target
-				said[fmt.Sprintf("suspect %s %d", a.Target, a.Incarnation)]++
-			case swim.Convict:
-				target = a.Target
-				said[fmt.Sprintf("convict %s %d", a.Target, a.Incarnation)]++
-			}
-			i := slices.IndexFunc(known, func(m swim.Member) bool { return m.ID == target })
-			if target == "n0" || i < 0 || known[i].Status == swim.Left || known[i].Status == swim.Removed {
-				t.Fatalf("%+v, the view is %v", a, known)
-			}
-		}
-	}
-	for range 400 {
-		now += rnd.Int64N(700)
-		switch rnd.IntN(8) {
-		case 0:
-			m := &view[rnd.IntN(len(view))]
-			was := slices.Index(statuses, m.Status)
-			next := rnd.IntN(len(statuses))
-			m.Status = statuses[next]
-			if next < was { // only a new incarnation takes an accusation back
-				m.Incarnation++
-			}
-			m.Incarnation += uint64(rnd.IntN(2))
-			known = slices.Clone(view)
-			d.Update(now, known)
-		case 1:
-			m := view[rnd.IntN(len(view))]
-			d.Accused(now, fmt.Sprintf("n%d", rnd.IntN(12)), m.ID, m.Incarnation-uint64(rnd.IntN(2)))
-		case 2:
-			d.Doubt(now, view[rnd.IntN(len(view))].ID)
-		case 3:
-			d.Refuted(now - int64(rnd.IntN(2000)))
-		case 4, 5:
-			for id, n := range open {
-				if n == 1 {
-					delete(open, id)
-				} else {
-					open[id]--
-				}
-				check(d.Result(now, swim.Report{ID: id, Outcome: swim.Outcome(rnd.IntN(3)), RTT: int64(rnd.IntN(400))}))
-				break
-			}
-		default:
-			now = max(now, min(d.Next(), now+40_000))
-			for range 200 {
-				check(d.Tick(now))
-				if d.Next() > now {
-					break
-				}
-			}
-			if d.Next() <= now {
-				t.Fatalf("at %d: Next stays %d however often Tick is called", now, d.Next())
-			}
-		}
-		if h := d.Health(); h < 0 || h > 7 {
-			t.Fatalf("health %d", h)
-		}
-	}
-	for what, n := range said {
-		if n > 1 {
-			t.Errorf("%s: %d times", what, n)
-		}
 	}
 }
