@@ -1,0 +1,169 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+)
+
+// Form is one of the two forms that a message has, with the same fields.
+type Form uint8
+
+// The forms of a message, by media type. Nodes speak protobuf to each other;
+// JSON is for people and for clients in other languages.
+const (
+	JSON     Form = iota // application/json
+	Protobuf             // application/x-protobuf
+)
+
+const (
+	mediaJSON     = "application/json"
+	mediaProtobuf = "application/x-protobuf"
+)
+
+// ContentType returns the media type of f.
+func (f Form) ContentType() string {
+	if f == Protobuf {
+		return mediaProtobuf
+	}
+	return mediaJSON
+}
+
+// formOf returns the form of a media type, parameters aside. None at all is
+// JSON.
+func formOf(contentType string) (Form, bool) {
+	if contentType == mediaProtobuf {
+		return Protobuf, true
+	}
+	if contentType == "" {
+		return JSON, true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case err != nil:
+		return 0, false
+	case media == mediaProtobuf:
+		return Protobuf, true
+	}
+	return JSON, media == mediaJSON
+}
+
+// ErrMalformed is wrapped by every error that Unmarshal returns.
+var ErrMalformed = errors.New("malformed message")
+
+// Message is one of the requests and responses of this package.
+type Message interface {
+	message
+	header() *Header
+	check() error
+}
+
+// Marshal encodes m. It refuses what Unmarshal would refuse.
+func Marshal(form Form, m Message) ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("transport: encode %T: %w", m, err)
+	}
+	if form == JSON {
+		b, err := json.Marshal(m)
+		if err != nil {
+			return nil, fmt.Errorf("transport: encode %T: %w", m, err)
+		}
+		return append(b, '\n'), nil
+	}
+	return m.appendFields(nil), nil
+}
+
+// Unmarshal decodes b into m, which must be empty. Every count and length is
+// checked against the bytes that are there before memory is allocated for it;
+// what is not exactly a message is refused. Protobuf may hold fields of a
+// later version, which are skipped; JSON, which people write, may not. m keeps
+// b, which must not be changed afterwards.
+func Unmarshal(form Form, b []byte, m Message) error {
+	var err error
+	if form == JSON {
+		err = readJSON(b, m)
+	} else {
+		err = readFields(b, m)
+	}
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+// readJSON reads one JSON object, all of b. Names must be ours to the letter
+// and come once; encoding/json alone would accept "FROM" for "from" and the
+// last of two.
+func readJSON(b []byte, v any) error {
+	if err := scanJSON(b); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+// maxDepth bounds how deep JSON may nest: a message, its events, their bodies,
+// the lists in them.
+const maxDepth = 8
+
+// scanJSON checks what encoding/json does not.
+func scanJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := scanValue(d, 0); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more after the end")
+	}
+	return nil
+}
+
+func scanValue(d *json.Decoder, depth int) error {
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	if t != json.Delim('{') && depth == 0 {
+		return errors.New("want an object")
+	}
+	if t != json.Delim('{') && t != json.Delim('[') {
+		return nil
+	}
+	if depth++; depth > maxDepth {
+		return fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	var seen map[string]bool
+	for d.More() {
+		if t == json.Delim('{') {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := key.(string)
+			if depth == 1 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+				return fmt.Errorf("unknown field %q", clip(name))
+			}
+			if seen[name] {
+				return fmt.Errorf("field %q comes twice", clip(name))
+			}
+			if seen == nil {
+				seen = make(map[string]bool)
+			}
+			seen[name] = true
+		}
+		if err := scanValue(d, depth); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
+}
