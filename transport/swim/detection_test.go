@@ -55,11 +55,14 @@ func TestDetection(t *testing.T) {
 		{"50 ms", func(*rand.Rand) int64 { return 50 }},
 	}
 	t.Logf("%4s %-8s %-7s | %13s | %13s | %13s | %s", "N", "crash", "hop", "suspected", "failed", "all know", "events")
+	if *runs == 1 {
+		hops = hops[:1] // the full table takes its time
+	}
 	for _, hop := range hops {
 		for _, size := range []struct {
 			n, runs int
 			limit   int64
-		}{{3, 100, 5000}, {10, 100, 5000}, {100, 10, 9000}} {
+		}{{3, 60, 5000}, {10, 60, 5000}, {100, 6, 9000}} {
 			for _, refuses := range []bool{true, false} {
 				var all [4][]int64
 				for seed := range size.runs * *runs {

@@ -98,7 +98,7 @@
 // # Measured
 //
 // In the simulated cluster of the tests, hops of 1 to 4 ms, TestDetection with
-// -runs 10 (medians and 99th percentiles in seconds after a crash; whether
+// -runs 16 (medians and 99th percentiles in seconds after a crash; whether
 // connections are refused or packets dropped makes no difference to the last
 // two columns):
 //

@@ -30,7 +30,7 @@ func TestLoss(t *testing.T) {
 	for _, c := range []struct {
 		n, minutes, seeds int
 		loss              float64
-	}{{2, 10, 8, .05}, {3, 10, 8, 0}, {3, 10, 8, .01}, {3, 10, 8, .05}, {10, 10, 6, .01}, {10, 10, 6, .05}, {100, 2, 1, .05}} {
+	}{{2, 10, 8, .05}, {3, 10, 4, 0}, {3, 10, 8, .01}, {3, 10, 8, .05}, {10, 10, 2, .01}, {10, 10, 2, .05}, {50, 1, 1, .05}} {
 		var suspected, refuted int
 		for seed := range c.seeds {
 			s := newSim(c.n, uint64(seed))
@@ -55,7 +55,7 @@ func TestLoss(t *testing.T) {
 func TestPause(t *testing.T) {
 	for _, loss := range []float64{0, .01, .05} {
 		for _, n := range []int{2, 3, 4, 10, 100} {
-			seeds, events := max(100/n, 2)**runs, 0
+			seeds, events := max(40/n, 1)**runs, 0
 			for seed := range seeds {
 				s := newSim(n, uint64(seed))
 				s.loss = loss
@@ -88,14 +88,14 @@ func TestAsymmetric(t *testing.T) {
 				for seed := range 5 {
 					s := newSim(n, uint64(seed))
 					s.cut, s.loss = cut, loss
-					s.run(300_000, nil)
+					s.run(120_000, nil)
 					noVerdicts(t, s, fmt.Sprintf("%s N=%d seed=%d", name, n, seed))
 					suspected += s.counts('s')
 					if loss == 0 && len(s.log) > 0 && name != "from one to half" { // which may meet only bad relays
 						t.Errorf("%s N=%d seed=%d: %d events, want none", name, n, seed, len(s.log))
 					}
 				}
-				t.Logf("%s N=%d loss=%.2f: %d NodeSuspected in 25 minutes", name, n, loss, suspected)
+				t.Logf("%s N=%d loss=%.2f: %d NodeSuspected in 10 minutes", name, n, loss, suspected)
 			}
 		}
 	}
