@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -279,4 +280,11 @@ func TestDecoderKeepsLimitsApart(t *testing.T) {
 			t.Errorf("field %d takes a name of %d bytes", num, len(name))
 		}
 	}
+}
+
+// chainAfter returns the encoded chain field of an event whose other fields are
+// b, by the definition in the package doc.
+func chainAfter(prev events.Chain, b []byte) []byte {
+	sum := sha256.Sum256(append(prev[:], b...))
+	return data(15, string(sum[:16])).data
 }
