@@ -195,7 +195,7 @@ func (r *roster) mended(list, keep, added []string) []string {
 
 // explain says why a partition is repaired.
 func (r *roster) explain(p int, list, next, added []string) Assignment {
-	to := "nobody can take its place"
+	to := "the others are enough"
 	if len(added) > 0 {
 		to = added[0] + " takes its place"
 	}

@@ -2,7 +2,6 @@ package coordination_test
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -16,13 +15,13 @@ import (
 // reaches at once every node that can be reached; the rest comes when the split
 // heals. What nodes decide becomes events of their logs, as in a replica.
 type sim struct {
-	t       testing.TB
-	now     int64
-	opt     coordination.Options
-	config  events.ClusterConfig
-	nodes   map[string]*node
-	history []events.Event // all there are, in the order of their making
-	trace   func(format string, args ...any)
+	t      testing.TB
+	now    int64
+	opt    coordination.Options
+	config events.ClusterConfig
+	nodes  map[string]*node
+	logs   map[events.LogID][]events.Event // all there are
+	trace  func(format string, args ...any)
 
 	assignments int // how many were written
 }
@@ -43,7 +42,7 @@ type node struct {
 }
 
 func newSim(t testing.TB, partitions, rf int, opt coordination.Options) *sim {
-	return &sim{t: t, now: 1000, opt: opt, nodes: map[string]*node{}, trace: func(string, ...any) {},
+	return &sim{t: t, now: 1000, opt: opt, nodes: map[string]*node{}, logs: map[events.LogID][]events.Event{}, trace: func(string, ...any) {},
 		config: events.ClusterConfig{Name: "sim", PartitionCount: uint32(partitions), ReplicationFactor: uint32(rf)}}
 }
 
@@ -83,15 +82,7 @@ func (s *sim) start(id, zone string, weight uint32, alone bool) *node {
 
 // emit seals an event of a node and spreads it.
 func (s *sim) emit(n *node, e events.Event) {
-	head := n.state.Head(n.log)
-	e.Log, e.Seq, e.Actor = n.log, head.Seq+1, n.id
-	e.Time = n.clock.Tick(s.now)
-	sealed, err := events.Seal(e, head.Chain)
-	if err != nil {
-		s.t.Fatalf("seal: %v", err)
-	}
-	s.history = append(s.history, sealed)
-	s.apply(n, &s.history[len(s.history)-1])
+	s.emitLater(n, e)
 	s.sync()
 }
 
@@ -103,18 +94,20 @@ func (s *sim) apply(n *node, e *events.Event) {
 
 // sync gives every running node what those it can reach have.
 func (s *sim) sync() {
-	for i := range s.history {
-		e := &s.history[i]
-		known := map[int]bool{}
-		for _, n := range s.nodes {
-			if n.running && n.state.Head(e.Log).Seq >= e.Seq {
-				known[n.side] = true
+	for _, from := range s.nodes {
+		for _, to := range s.nodes {
+			if from != to && from.running && to.running && from.side == to.side {
+				s.send(from, to)
 			}
 		}
-		for _, n := range s.nodes {
-			if n.running && known[n.side] && n.state.Head(e.Log).Seq < e.Seq {
-				s.apply(n, e)
-			}
+	}
+}
+
+// send gives a node what another one has.
+func (s *sim) send(from, to *node) {
+	for _, head := range from.state.Heads() {
+		for seq := to.state.Head(head.Log).Seq + 1; seq <= head.Seq; seq++ {
+			s.apply(to, &s.logs[head.Log][seq-1])
 		}
 	}
 }
@@ -137,6 +130,12 @@ func (s *sim) speak(n *node, t events.Type, more uint64, reason string) {
 
 // accuse lets a node say that another one is suspected or failed.
 func (s *sim) accuse(by, whom string, t events.Type) {
+	s.accuseOnly(by, whom, t)
+	s.settle()
+}
+
+// accuseOnly is accuse before anybody reacts.
+func (s *sim) accuseOnly(by, whom string, t events.Type) {
 	n := s.nodes[by]
 	accused, ok := n.state.Cluster().Node(whom)
 	if !ok {
@@ -148,7 +147,6 @@ func (s *sim) accuse(by, whom string, t events.Type) {
 	}
 	body := events.Encode(&events.Accusation{Node: whom, Incarnation: accused.Incarnation, Reason: "does not answer"})
 	s.emit(n, events.Event{Type: t, Register: events.AccusationRegister(whom), Version: accused.Incarnation, Rank: rank, Body: body})
-	s.settle()
 }
 
 // order lets an operator at a node order something about another one.
@@ -206,6 +204,7 @@ func (s *sim) act(n *node) bool {
 	}
 	n.wake = wake
 	if d.IsZero() {
+		s.checkOwned(n, cluster)
 		return false
 	}
 	if !coordination.Majority(cluster) {
@@ -213,6 +212,29 @@ func (s *sim) act(n *node) bool {
 	}
 	s.carryOut(n, cluster, &d)
 	return true
+}
+
+// checkOwned checks that a coordinator that has nothing to do has left no
+// partition without a primary that runs, nor with fewer nodes than there are.
+func (s *sim) checkOwned(n *node, cluster *projection.Cluster) {
+	self, _ := cluster.Node(n.id)
+	if cluster.Coordinator != n.id || self == nil || self.Status != projection.StatusAlive || self.Draining ||
+		!coordination.Majority(cluster) || s.now < n.started.Millis()+5000 {
+		return
+	}
+	runs, takers := map[string]bool{}, 0
+	for _, m := range cluster.Nodes {
+		alive := m.Status == projection.StatusAlive
+		runs[m.ID] = alive || m.Status == projection.StatusSuspected || m.Status == projection.StatusLeaving
+		if alive && !m.Draining {
+			takers++
+		}
+	}
+	for p, list := range lists(cluster) {
+		if len(list) < min(int(s.config.ReplicationFactor), takers) || !runs[list[0]] {
+			s.t.Errorf("at %s %s rests, and partition %d is held by %v", s.clock(), n.id, p, list)
+		}
+	}
 }
 
 func (s *sim) refute(n *node) bool {
@@ -278,8 +300,8 @@ func (s *sim) emitLater(n *node, e events.Event) {
 	if err != nil {
 		s.t.Fatalf("seal: %v", err)
 	}
-	s.history = append(s.history, sealed)
-	s.apply(n, &s.history[len(s.history)-1])
+	s.logs[n.log] = append(s.logs[n.log], sealed)
+	s.apply(n, &sealed)
 }
 
 // run lets time pass. Nodes are asked exactly when they wanted to be.
@@ -336,5 +358,3 @@ func (s *sim) pickOne(r *rand.Rand, may func(*node) bool) string {
 	}
 	return ids[r.IntN(len(ids))]
 }
-
-var _ = maps.Keys[map[string]int]
