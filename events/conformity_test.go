@@ -25,9 +25,13 @@ func payloadOfMessage(t testing.TB) map[protoreflect.Name]events.Type {
 	t.Helper()
 	types := map[protoreflect.Name]events.Type{}
 	for _, typ := range payloadTypes {
-		types[protoreflect.Name(reflect.TypeOf(events.NewPayload(typ)).Elem().Name())] = typ
+		types[nameOf(events.NewPayload(typ))] = typ
 	}
 	return types
+}
+
+func nameOf(p events.Payload) protoreflect.Name {
+	return protoreflect.Name(reflect.TypeOf(p).Elem().Name())
 }
 
 func marshal(t testing.TB, m proto.Message) []byte {

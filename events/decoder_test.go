@@ -185,7 +185,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestDecodeHasOneEncoding(t *testing.T) {
 	r := chance(t)
 	decoded := 0
-	for range 30000 {
+	for range 10000 {
 		e, _ := r.sealed(t)
 		raw := bytes.Clone(e.Raw())
 		switch i := r.IntN(len(raw)); r.IntN(3) {
@@ -206,7 +206,7 @@ func TestDecodeHasOneEncoding(t *testing.T) {
 		}
 		checkJSON(t, &d)
 	}
-	if decoded < 1000 {
+	if decoded < 500 {
 		t.Errorf("only %d of the changed events decode; the test looks at too little", decoded)
 	}
 }
