@@ -154,9 +154,9 @@ func readToken(key []byte, cluster string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// authorize verifies the signature of a message, when there is a secret. That
-// of a join is accepted only once; repeating a sync or a probe changes nothing.
-func (s *server) authorize(c *call, body []byte) error {
+// authorize verifies the signature of a message, when there is a secret. One
+// may be good only once; repeating a sync or a probe changes nothing.
+func (s *server) authorize(c *call, body []byte, once bool) error {
 	if len(s.ring) == 0 {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (s *server) authorize(c *call, body []byte) error {
 		return err
 	}
 	c.signed = signed
-	if c.r.URL.Path == "/join" {
+	if once {
 		return s.used.use([stampSize]byte(signed.raw[:stampSize]), now)
 	}
 	return nil

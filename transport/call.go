@@ -42,10 +42,7 @@ func (s *server) endpoint(name string, answer func(*call) error) http.Handler {
 
 // fail answers with an error, if an answer has not begun yet.
 func (s *server) fail(name string, c *call, err error) {
-	e := asError(err)
-	if e.Code == ErrorInternal && c.r.Context().Err() == nil {
-		s.opt.Logger.Error("request", "handler", name, "remote", c.r.RemoteAddr, "err", err)
-	}
+	e := s.explain(name, c, err)
 	if c.w.status != 0 {
 		return
 	}
@@ -53,6 +50,16 @@ func (s *server) fail(name string, c *call, err error) {
 		c.w.Header().Set("Retry-After", "1")
 	}
 	_ = c.reply(e.Status, mediaJSON, e.encode()) // who asked is gone
+}
+
+// explain returns what to tell the caller about err, and logs what it must not
+// be told.
+func (s *server) explain(name string, c *call, err error) *Error {
+	e := asError(err)
+	if e.Code == ErrorInternal && c.r.Context().Err() == nil {
+		s.opt.Logger.Error("request", "handler", name, "remote", c.r.RemoteAddr, "err", err)
+	}
+	return e
 }
 
 // recovered deals with a panic: a bug in one request must not end the node. It

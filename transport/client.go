@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"time"
 )
 
@@ -244,6 +245,9 @@ func refusal(answer *http.Response, body []byte, authentic bool) error {
 		return fmt.Errorf("%w: status %d without a reason of ours", ErrBadResponse, answer.StatusCode)
 	}
 	e.Error.Status = answer.StatusCode
+	if checkText("message", e.Error.Message, 0, 4096) != nil { // it goes into logs
+		e.Error.Message = strconv.QuoteToASCII(clip(e.Error.Message))
+	}
 	// What is refused before its signature is looked at comes unsigned. Of
 	// that, these two are believed: whoever can forge them can as well keep
 	// the true answer from coming.

@@ -93,11 +93,11 @@ func (e *Error) encode() []byte {
 	return append(b, '\n')
 }
 
-// asError returns what to tell the peer about err. Only an *Error was meant
-// for others; anything else stays inside.
+// asError returns what to tell the peer about err. Only what is itself an
+// *Error was meant for it. One that is wrapped may have come from a third
+// node; it stays inside, as everything else does.
 func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) && e.Status >= 400 && e.Status <= 599 {
+	if e, ok := err.(*Error); ok && e.Status >= 400 && e.Status <= 599 {
 		return e
 	}
 	return Errorf(http.StatusInternalServerError, ErrorInternal, "internal error; this node's log has more")

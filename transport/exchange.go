@@ -14,7 +14,7 @@ import (
 func (s *server) join(c *call) error {
 	return c.guarded(s.heavy, func() error {
 		var req JoinRequest
-		form, err := s.receive(c, MaxJoinBody, &req, &req.Settings)
+		form, err := s.receive(c, MaxJoinBody, &req)
 		if err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (s *server) join(c *call) error {
 func (s *server) sync(c *call) error {
 	return c.guarded(s.heavy, func() error {
 		var req SyncRequest
-		form, err := s.receive(c, MaxSyncBody, &req, nil)
+		form, err := s.receive(c, MaxSyncBody, &req)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *server) sync(c *call) error {
 func (s *server) probe(c *call) error {
 	return c.guarded(s.light, func() error {
 		var req ProbeRequest
-		form, err := s.receive(c, MaxProbeBody, &req, nil)
+		form, err := s.receive(c, MaxProbeBody, &req)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func sendable(all Members) Members {
 // receive reads a message and refuses it, cheapest check first, when it is not
 // for this node. The order is part of the contract: nothing is decoded before
 // its signature is verified, and nothing is believed before it is decoded.
-func (s *server) receive(c *call, limit int64, m Message, settings *events.ClusterConfig) (Form, error) {
+func (s *server) receive(c *call, limit int64, m Message) (Form, error) {
 	form, ok := formOf(c.r.Header.Get("Content-Type"))
 	if !ok || c.r.Header.Get("Content-Encoding") != "" {
 		return 0, Errorf(http.StatusUnsupportedMediaType, ErrorMediaType,
@@ -91,13 +91,14 @@ func (s *server) receive(c *call, limit int64, m Message, settings *events.Clust
 	if err != nil {
 		return 0, err
 	}
-	if err := s.authorize(c, body); err != nil {
+	join, _ := m.(*JoinRequest)
+	if err := s.authorize(c, body, join != nil); err != nil {
 		return 0, err
 	}
 	if err := Unmarshal(form, body, m); err != nil {
 		return 0, Errorf(http.StatusBadRequest, ErrorBadRequest, "%v", err)
 	}
-	if err := s.admit(m.header(), settings); err != nil {
+	if err := s.admit(m.header(), join); err != nil {
 		return 0, err
 	}
 	return answerForm(c.r, form), nil
@@ -143,38 +144,38 @@ func (c *call) readBody(limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// admit refuses what is meant for another cluster or another node. settings
-// are those of a join.
-func (s *server) admit(h *Header, settings *events.ClusterConfig) error {
+// admit refuses what is meant for another cluster or another node. A join says
+// what its settings are, and may leave it to this node to name itself.
+func (s *server) admit(h *Header, join *JoinRequest) error {
 	id := s.backend.Identity()
 	if h.Cluster != id.Cluster {
 		return Errorf(http.StatusConflict, ErrorWrongCluster, "this node belongs to cluster %q, the request to %q", id.Cluster, h.Cluster)
 	}
 	if h.Config != id.Config {
 		e := Errorf(http.StatusConflict, ErrorConfigMismatch, "the settings of this node and of the request differ")
-		if settings != nil {
-			e.Fields = differences(&id.Settings, settings)
+		e.Fields = map[string]string{"config": differ(id.Config, h.Config)}
+		if join != nil {
+			addDifferences(e.Fields, &id.Settings, &join.Settings)
 		}
 		return e
 	}
-	joins := settings != nil
-	if h.To != id.Node && !(joins && h.To == "") {
+	if h.To != id.Node && (join == nil || h.To != "") {
 		return Errorf(http.StatusMisdirectedRequest, ErrorWrongNode, "this is node %q, the request is for %q", id.Node, h.To)
 	}
 	return nil
 }
 
-// differences names the settings that two nodes do not agree on.
-func differences(here, there *events.ClusterConfig) map[string]string {
-	d := make(map[string]string)
+// addDifferences names the settings that two nodes do not agree on.
+func addDifferences(fields map[string]string, here, there *events.ClusterConfig) {
 	if here.PartitionCount != there.PartitionCount {
-		d["partition_count"] = fmt.Sprintf("%d here, %d in the request", here.PartitionCount, there.PartitionCount)
+		fields["partition_count"] = differ(here.PartitionCount, there.PartitionCount)
 	}
 	if here.ReplicationFactor != there.ReplicationFactor {
-		d["replication_factor"] = fmt.Sprintf("%d here, %d in the request", here.ReplicationFactor, there.ReplicationFactor)
+		fields["replication_factor"] = differ(here.ReplicationFactor, there.ReplicationFactor)
 	}
-	return d
 }
+
+func differ(here, there any) string { return fmt.Sprintf("%v here, %v in the request", here, there) }
 
 // send answers with a message. To and Config are left out of its header: it
 // goes to whoever asked, and one with another Config would not have got it.

@@ -74,7 +74,21 @@ func Marshal(form Form, m Message) ([]byte, error) {
 		}
 		return append(b, '\n'), nil
 	}
-	return m.appendFields(nil), nil
+	return m.appendFields(make([]byte, 0, sizeHint(m))), nil
+}
+
+// sizeHint estimates the encoded size of what may be large.
+func sizeHint(m Message) int {
+	n := 512
+	switch m := m.(type) {
+	case *SyncRequest:
+		n += 42*len(m.Vector) + m.Events.size()
+	case *SyncResponse:
+		n += 42*(len(m.Vector)+len(m.Acks)) + m.Events.size() + len(m.Snapshot)
+	case *JoinResponse:
+		n += 80 * len(m.Members)
+	}
+	return n
 }
 
 // Unmarshal decodes b into m, which must be empty. Every count and length is
@@ -87,7 +101,7 @@ func Unmarshal(form Form, b []byte, m Message) error {
 	if form == JSON {
 		err = readJSON(b, m)
 	} else {
-		err = readFields(b, m)
+		err = readMessage(b, m)
 	}
 	if err == nil {
 		err = m.check()

@@ -130,19 +130,18 @@ func (m *JoinResponse) set(f *field) (bool, error) {
 	}
 	switch f.num {
 	case 8:
-		if err := f.want(protowire.BytesType); err != nil {
-			return true, err
+		if f.typ != protowire.BytesType {
+			return true, f.want(protowire.BytesType)
 		}
 		if len(m.Members) >= MaxMembers {
 			return true, fmt.Errorf("more than %d members", MaxMembers)
 		}
-		var member Member
-		err := readFields(f.bytes, &member)
-		if err == nil {
-			err = member.check() // before the next one takes memory
+		m.Members = append(m.Members, Member{})
+		member := &m.Members[len(m.Members)-1]
+		if err := f.within(member); err != nil {
+			return true, err
 		}
-		m.Members = append(m.Members, member)
-		return true, err
+		return true, member.check() // before the next one takes memory
 	case 9:
 		return false, f.digest(&m.Digest)
 	case 10:

@@ -118,6 +118,13 @@ func (l Events) check() error {
 	return nil
 }
 
+func (l Events) size() (n int) {
+	for i := range l {
+		n += len(l[i].Raw()) + 4 // tag and length
+	}
+	return n
+}
+
 // event appends one event to a list.
 func (f *field) event(list *Events) error {
 	if err := f.want(protowire.BytesType); err != nil {
@@ -126,7 +133,7 @@ func (f *field) event(list *Events) error {
 	if len(*list) >= MaxEvents {
 		return fmt.Errorf("more than %d events", MaxEvents)
 	}
-	e, err := f.names.Decode(f.bytes)
+	e, err := f.scratch.names.Decode(f.bytes)
 	*list = append(*list, e)
 	return err
 }

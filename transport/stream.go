@@ -3,7 +3,6 @@ package transport
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"sync"
@@ -59,25 +58,25 @@ func (p pieces) Write(b []byte) (int, error) {
 func (s *server) lines(c *call, q EventsQuery) error {
 	w := bufio.NewWriterSize(pieces{c}, 32<<10)
 	c.w.Header().Set("Content-Type", mediaLines)
-	var buf []byte
+	var line []byte
 	for e, err := range s.backend.Events(c.r.Context(), q) {
-		if err != nil && c.w.status == 0 && w.Buffered() == 0 {
+		switch {
+		case err != nil && c.w.status == 0 && w.Buffered() == 0:
 			return err
+		case err != nil:
+			line = s.explain("events", c, err).encode()
+		default:
+			line, _ = e.AppendJSON(line[:0]) // never fails
+			line = append(line, '\n')
 		}
-		if err != nil {
-			s.fail("events", c, err) // logs what is not for others
-			buf = append(buf[:0], asError(err).encode()...)
-		} else if buf, err = e.AppendJSON(buf[:0]); err == nil {
-			buf = append(buf, '\n')
-		}
-		if _, err := w.Write(buf); err != nil {
+		if _, failed := w.Write(line); failed != nil {
 			return nil // the reader is gone
 		}
+		if err != nil {
+			break
+		}
 	}
-	if c.r.Context().Err() != nil {
-		return nil
-	}
-	if w.Buffered() == 0 && c.w.status == 0 {
+	if c.w.status == 0 && w.Buffered() == 0 {
 		c.w.WriteHeader(http.StatusOK)
 	}
 	_ = w.Flush() // there is nobody to tell
@@ -121,12 +120,10 @@ func (s *server) live(c *call, q EventsQuery) error {
 			if !more {
 				return nil
 			}
-			if it.err != nil {
-				s.fail("events", c, it.err)
-				st.end(it.err)
+			if err := st.batch(it, items); err != nil {
+				st.end(s.explain("events", c, err))
 				return nil
 			}
-			st.batch(it, items)
 			tick.Reset(heartbeat)
 		case <-tick.C:
 			st.w.WriteString(": still here\n\n")
@@ -175,12 +172,15 @@ type stream struct {
 	cursor events.Vector // of what was written
 }
 
-// batch writes first and all that is ready behind it.
-func (st *stream) batch(first item, items <-chan item) {
+// batch writes first and what is ready behind it. It returns the error in which
+// the events end.
+func (st *stream) batch(first item, items <-chan item) error {
 	for it, n := first, 1; ; n++ {
+		if it.err != nil {
+			return it.err
+		}
 		st.w.WriteString("data: ")
 		st.w.Write(it.json)
-		st.w.WriteByte('\n')
 		st.cursor[it.id.Log] = it.id.Seq
 		var next item
 		more := false
@@ -190,28 +190,23 @@ func (st *stream) batch(first item, items <-chan item) {
 			default:
 			}
 		}
-		last := !more || next.err != nil
-		if last || len(st.cursor) <= smallCursor {
-			st.w.WriteString("id: " + st.cursor.String() + "\n")
+		if !more || next.err != nil || len(st.cursor) <= smallCursor {
+			st.w.WriteString("\nid: " + st.cursor.String())
 		}
-		st.w.WriteByte('\n')
-		if last {
-			if next.err != nil {
-				st.end(next.err)
-			}
-			return
+		st.w.WriteString("\n\n")
+		if !more {
+			return nil
 		}
 		it = next
 	}
 }
 
 // end says why the stream ends.
-func (st *stream) end(err error) {
-	b, _ := json.Marshal(envelope{asError(err)})
+func (st *stream) end(e *Error) {
 	st.w.WriteString("event: error\ndata: ")
-	st.w.Write(b)
-	st.w.WriteString("\n\n")
-	_ = st.flush()
+	st.w.Write(e.encode())
+	st.w.WriteString("\n")
+	_ = st.flush() // there is nobody to tell
 }
 
 // flush sends what was written so far.

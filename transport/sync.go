@@ -174,8 +174,8 @@ func (m *SyncResponse) check() error {
 // snapshotAhead reports whether the beginning of an encoded SyncResponse says
 // that a snapshot follows. The code stands before everything that is large.
 func snapshotAhead(b []byte) bool {
+	var f field
 	for {
-		var f field
 		n := f.read(b)
 		if n < 0 || f.num > 9 {
 			return false

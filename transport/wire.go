@@ -16,7 +16,16 @@ type field struct {
 	typ   protowire.Type
 	value uint64 // of a varint, fixed32 or fixed64
 	bytes []byte // of a length-delimited field, not copied
-	names *events.Decoder
+
+	scratch *scratch // of the whole message
+}
+
+// scratch is what the fields of one message share, so that a message of a
+// hundred thousand fields costs no more memory than what it brings.
+type scratch struct {
+	names events.Decoder
+	sub   field       // of a message within
+	head  headMessage // the one being read
 }
 
 // message is what the codec asks of a part of a message.
@@ -32,15 +41,19 @@ type message interface {
 // errTruncated is the reason when a field ends beyond the bytes that are there.
 var errTruncated = errors.New("not a protobuf field")
 
-// readFields hands the fields of b to m. Every message has one encoding: the
-// fields ascend, only a repeated one comes again, no number is longer than it
-// need be. All lengths are checked against what is there.
-func readFields(b []byte, m message) error {
-	var names events.Decoder
+// readMessage reads a whole message.
+func readMessage(b []byte, m message) error {
+	var s scratch
+	return readFields(b, m, &field{scratch: &s})
+}
+
+// readFields hands the fields of b to m, each in f. Every message has one
+// encoding: the fields ascend, only a repeated one comes again, no number is
+// longer than it need be. All lengths are checked against what is there.
+func readFields(b []byte, m message, f *field) error {
 	var last protowire.Number
 	var again bool
 	for at := 0; at < len(b); {
-		f := field{names: &names}
 		n := f.read(b[at:])
 		if n < 0 {
 			return fmt.Errorf("byte %d: %w", at, errTruncated)
@@ -52,7 +65,7 @@ func readFields(b []byte, m message) error {
 			return fmt.Errorf("byte %d: field %d comes twice", at, f.num)
 		}
 		var err error
-		if again, err = m.set(&f); err != nil {
+		if again, err = m.set(f); err != nil {
 			return fmt.Errorf("byte %d: field %d: %w", at, f.num, err)
 		}
 		last = f.num
@@ -68,7 +81,7 @@ func (f *field) read(b []byte) int {
 	if n <= 0 || tag>>3 == 0 || tag>>3 > uint64(protowire.MaxValidNumber) {
 		return -1
 	}
-	f.num, f.typ = protowire.Number(tag>>3), protowire.Type(tag&7)
+	f.num, f.typ, f.value, f.bytes = protowire.Number(tag>>3), protowire.Type(tag&7), 0, nil
 	rest := b[n:]
 	switch f.typ {
 	case protowire.VarintType:
@@ -191,15 +204,23 @@ func (f *field) heads(list *Heads, most int) error {
 	if len(*list) >= most {
 		return fmt.Errorf("more than %d heads", most)
 	}
-	var h headMessage
-	if err := readFields(f.bytes, &h); err != nil {
+	h := &f.scratch.head
+	*h = headMessage{}
+	err := f.within(h)
+	if err == nil && h.Log.IsZero() {
+		err = errors.New("head without a log")
+	}
+	if err != nil {
 		return err
 	}
-	if h.Log.IsZero() {
-		return errors.New("head without a log")
-	}
-	*list = append(*list, events.Head(h))
+	*list = append(*list, events.Head(*h))
 	return nil
+}
+
+// within reads the message that a field holds.
+func (f *field) within(m message) error {
+	f.scratch.sub.scratch = f.scratch
+	return readFields(f.bytes, m, &f.scratch.sub)
 }
 
 // headMessage is a head as a message: the log, its sequence, its chain.
