@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -92,7 +93,7 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		s, back := NewState(), NewState()
 		var batch []events.Event
-		for in := append(a, b...); len(in) > 0; {
+		for in := slices.Concat(a, b); len(in) > 0; {
 			n, k := binary.Uvarint(in)
 			if k <= 0 || n > uint64(len(in)-k) {
 				break

@@ -13,7 +13,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "try only the random history of this seed")
-	countFlag = flag.Int("histories", 400, "how many random histories to try")
+	countFlag = flag.Int("histories", 160, "how many random histories to try")
 )
 
 // histories calls test with random histories, each of its own seed.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,25 +34,34 @@ func same(t *testing.T, what string, want, got *projection.State) {
 	}
 }
 
-// text returns all that a view says, what its JSON leaves out included.
+// text returns all that can be read of a state, but its registers.
 func text(t *testing.T, s *projection.State) string {
 	t.Helper()
-	c := s.Cluster()
+	b := []byte(say(t, s.Cluster()))
+	for _, h := range s.Heads() {
+		b = fmt.Append(b, "\n", h, s.Time(h.Log), s.Owner(h.Log), s.Forked(h.Log))
+	}
+	return string(fmt.Append(b, s.MaxTime()))
+}
+
+// say returns all that a view says, what its JSON leaves out included.
+func say(t *testing.T, c *projection.Cluster) string {
+	t.Helper()
 	b, err := json.MarshalIndent(c, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = fmt.Append(b, c.Claim(), s.MaxTime())
+	b = fmt.Append(b, c.Claim())
 	for i := range c.Nodes {
 		b = fmt.Append(b, "\n", c.Nodes[i].ID, c.Nodes[i].Cause(), c.Nodes[i].Reason(), c.LogsOf(c.Nodes[i].ID))
 	}
 	for i := range c.PartitionMap.Partitions {
 		b = fmt.Append(b, "\n", i, c.Partition(i).Event(), c.Partition(i).Token())
 	}
-	for _, h := range s.Heads() {
-		b = fmt.Append(b, "\n", h, s.Time(h.Log), c.Owner(h.Log), s.Forked(h.Log))
+	for _, log := range c.Vector.Logs() {
+		b = fmt.Append(b, "\n", log, c.Owner(log))
 	}
-	return string(b)
+	return string(append(b, '\n'))
 }
 
 // Law 1: any interleaving gives the same state, whatever is applied twice or
@@ -69,6 +79,28 @@ func TestLawInterleaving(t *testing.T) {
 			}
 		}
 		same(t, "everything twice", h.fold(t, projection.NewState(), h.interleave(h.nothing(), h.all())), want)
+	})
+}
+
+// A view never changes, whatever the state it came from goes through.
+func TestClusterIsImmutable(t *testing.T) {
+	histories(t, func(t *testing.T, h *history) {
+		s := projection.NewState()
+		var views []*projection.Cluster
+		var said []string
+		for _, e := range h.interleave(h.nothing(), h.all()) {
+			s.Apply(&e)
+			views, said = append(views, s.Cluster()), append(said, text(t, s))
+			if s.Cluster() != views[len(views)-1] {
+				t.Fatal("nothing changed and the view did")
+			}
+		}
+		s.Merge(h.fold(t, projection.NewState(), h.interleave(h.nothing(), h.all())))
+		for i, c := range views {
+			if now := say(t, c); !strings.HasPrefix(said[i], now) {
+				t.Fatalf("view %d now says\n%s\nand said\n%s", i, now, said[i])
+			}
+		}
 	})
 }
 

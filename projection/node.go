@@ -60,9 +60,10 @@ func (n *Node) Cause() events.ID { return n.cause }
 // in a Node that was read from JSON.
 func (n *Node) Reason() string { return n.reason }
 
-// nodeOf derives a node from its three registers. A node that never said
-// anything legible of itself is none.
-func (s *State) nodeOf(id string) (Node, bool) {
+// Node derives one node from its three registers, as Cluster would, without
+// building a view: it is for asking after every event of a long replay. A node
+// that never said anything legible of itself is none.
+func (s *State) Node(id string) (Node, bool) {
 	self := s.registers[events.NodeRegister(id)]
 	if self == nil {
 		return Node{}, false

@@ -65,6 +65,16 @@ func (t Token) Compare(o Token) int { return bytes.Compare(t[:], o[:]) }
 // String returns the token as 80 hexadecimal characters.
 func (t Token) String() string { return hex.EncodeToString(t[:]) }
 
+// Partition derives one partition from its register, as Cluster would, without
+// building a view. It is false for one that was never assigned.
+func (s *State) Partition(i int) (Partition, bool) {
+	r := s.registers[events.PartitionRegister(i)]
+	if r == nil || r.partition < 0 {
+		return Partition{ID: i, Replicas: []string{}}, false
+	}
+	return r.assignment(), true
+}
+
 // assignment derives a partition from its register. When the owner of the
 // register makes no sense the partition has no owner, but keeps the epoch, so
 // that the next assignment goes beyond it.

@@ -197,7 +197,7 @@ func (s *State) MaxTime() events.Timestamp {
 }
 
 // Forked reports whether a log is known to have forked: its register is owned
-// by a LogForked event.
+// by a LogForked event, whatever else that says.
 func (s *State) Forked(log events.LogID) bool {
 	_, ok := s.forked[log]
 	return ok

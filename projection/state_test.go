@@ -1,8 +1,14 @@
 package projection_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
@@ -250,5 +256,149 @@ func TestSnapshotAndCheckpoint(t *testing.T) {
 	}
 	if !s.Merge(clone) || s.Merge(clone) || s.Digest() != clone.Digest() || s.Cluster().Partition(0).Primary != "n2" {
 		t.Error("merge")
+	}
+}
+
+func TestRegisters(t *testing.T) {
+	o := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	for _, name := range []string{"node/b", "node-x/y", "node", "node/a", "nodes/q", "value/k/1", "coordinator", "noda/z"} {
+		fold(t, s, o.emit(events.Event{Type: "Later", Register: name, Version: 1}))
+	}
+	list := func(kind string, most int) string {
+		var b []string
+		for key, e := range s.Registers(kind) {
+			if !strings.HasSuffix(e.Register, key) {
+				t.Errorf("key %q for register %q", key, e.Register)
+			}
+			if b = append(b, key); len(b) == most {
+				break
+			}
+		}
+		return strings.Join(b, " ")
+	}
+	for _, c := range []struct {
+		kind string
+		most int
+		want string
+	}{
+		{"node", 9, " a b"}, // the register "node" has no key
+		{"node", 2, " a"},
+		{"value", 9, "k/1"},
+		{"coordinator", 9, ""},
+		{"nod", 9, ""},
+		{"zzz", 9, ""},
+		{"", 9, "coordinator noda/z node node-x/y node/a node/b nodes/q value/k/1"},
+	} {
+		if got := list(c.kind, c.most); got != c.want {
+			t.Errorf("registers of kind %q are %q, want %q", c.kind, got, c.want)
+		}
+	}
+	e, ok := s.Register("node/a")
+	if !ok || e.ID() != o.past[3].ID() {
+		t.Errorf("register node/a is owned by %s, %v", e.ID(), ok)
+	}
+	fold(t, s, o.emit(events.Event{Type: "Later", Register: "node/a", Version: 2, Body: []byte("overwrites the buffer")}))
+	if !bytes.Equal(e.Raw(), o.past[3].Raw()) {
+		t.Error("what Register returned has changed")
+	}
+	if _, ok := s.Register("node/c"); ok {
+		t.Error("there is no register node/c")
+	}
+	if _, ok := s.Stamp("node/c"); ok {
+		t.Error("there is no register node/c")
+	}
+}
+
+// A view may be read while the state goes on; the race detector looks on.
+func TestClusterIsShared(t *testing.T) {
+	s, o := grown(t, 10, 64)
+	done := make(chan struct{})
+	views := make(chan *projection.Cluster, 1)
+	go func() { // ends when views is closed
+		defer close(done)
+		for c := range views {
+			if b, err := json.Marshal(c); err != nil || len(b) == 0 {
+				t.Error(err)
+			}
+		}
+	}()
+	for i := range 300 {
+		fold(t, s, o.assign(i%64, uint64(i+1)<<32, "node-1", "node-2"))
+		if i%10 == 0 {
+			fold(t, s, o.accuse(events.NodeSuspected, "node-3", uint64(i)))
+		}
+		select {
+		case views <- s.Cluster():
+		default:
+		}
+	}
+	close(views)
+	<-done
+}
+
+func TestAllocations(t *testing.T) {
+	s, o := grown(t, 100, 1024)
+	var batch []events.Event
+	for i := range 2000 {
+		batch = append(batch, o.assign(i%16, uint64(i+1)<<32, "node-1", "node-2", "node-3"))
+	}
+	fold(t, s, batch[:500]...)
+	i := 500
+	c := s.Cluster()
+	for name, work := range map[string]func(){
+		"Apply":     func() { s.Apply(&batch[i]); i++ },
+		"Stamp":     func() { s.Stamp("node/node-57") },
+		"Head":      func() { s.Head(o.log) },
+		"Digest":    func() { s.Digest() },
+		"Node":      func() { c.Node("node-57") },
+		"Partition": func() { c.Partition(517).HeldBy("node-57") },
+		"Token":     func() { c.Partition(517).Token() },
+	} {
+		if n := testing.AllocsPerRun(1000, work); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
+// A large event does not leave its buffer behind for the small ones after it.
+func TestLargeBufferIsGivenBack(t *testing.T) {
+	held := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := held()
+	o := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	for i := range 64 {
+		key := events.ValueRegister(fmt.Sprint(i))
+		fold(t, s, o.emit(events.Event{Type: events.ValueSet, Register: key, Version: 1, Body: make([]byte, 200<<10)}))
+		fold(t, s, o.emit(events.Event{Type: events.ValueSet, Register: key, Version: 2}))
+		o.past = nil
+	}
+	if n := held() - before; n > 1<<20 {
+		t.Errorf("%d bytes are held for 64 empty values", n)
+	}
+	runtime.KeepAlive(s)
+}
+
+func TestOneNodeAndOnePartition(t *testing.T) {
+	s := story(t)
+	for _, n := range s.Cluster().Nodes {
+		got, ok := s.Node(n.ID)
+		if diff := cmp.Diff(n, got, cmp.AllowUnexported(n)); !ok || diff != "" {
+			t.Errorf("node %s (-in the view +alone)\n%s", n.ID, diff)
+		}
+	}
+	for i, p := range s.Cluster().PartitionMap.Partitions {
+		got, ok := s.Partition(i)
+		if diff := cmp.Diff(p, got, cmp.AllowUnexported(p)); ok != (p.Epoch > 0) || diff != "" {
+			t.Errorf("partition %d (-in the view +alone)\n%s", i, diff)
+		}
+	}
+	if _, ok := s.Node("odd"); ok {
+		t.Error("a node that said nothing legible")
 	}
 }

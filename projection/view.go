@@ -109,7 +109,7 @@ func (s *State) refreshNodes(changed []string) {
 		if old = old[i:]; found {
 			old = old[1:]
 		}
-		if n, ok := s.nodeOf(id); ok {
+		if n, ok := s.Node(id); ok {
 			next = append(next, n)
 		}
 	}
