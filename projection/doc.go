@@ -6,6 +6,10 @@
 // chance. Nothing here is safe for concurrent use except a Cluster, which is
 // immutable.
 //
+// It has no crash points: a State lives in memory and is made again from the
+// log. What outlives the process is [State.AppendSnapshot] and
+// [EncodeCheckpoint], both deterministic, versioned and checked when read.
+//
 // # State
 //
 // A register is a named cell ("node/n1", "partition/17"). It is owned by the

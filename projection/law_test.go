@@ -129,8 +129,8 @@ func TestLawOneRegister(t *testing.T) {
 			if got := s.Apply(&e); got != want {
 				t.Errorf("Apply(%s) = %s, want %s", e.ID(), got, want)
 			}
-			if diff := cmp.Diff(before, owners()); diff != "" {
-				t.Fatalf("after %s of %q (-want +got)\n%s", e.ID(), e.Register, diff)
+			if after := owners(); !maps.Equal(before, after) {
+				t.Fatalf("after %s of %q (-want +got)\n%s", e.ID(), e.Register, cmp.Diff(before, after))
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -64,6 +65,19 @@ func (t Token) Compare(o Token) int { return bytes.Compare(t[:], o[:]) }
 
 // String returns the token as 80 hexadecimal characters.
 func (t Token) String() string { return hex.EncodeToString(t[:]) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (t Token) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, t[:]), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (t *Token) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err != nil || len(b) != len(t) {
+		return fmt.Errorf("projection: fencing token of %d characters, want %d hexadecimal ones", len(text), 2*len(t))
+	}
+	*t = Token(b)
+	return nil
+}
 
 // Partition derives one partition from its register, as Cluster would, without
 // building a view. It is false for one that was never assigned.

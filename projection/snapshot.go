@@ -44,10 +44,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, h := range s.byLog {
 		b = protowire.AppendTag(b, fieldHead, protowire.BytesType)
 		b = protowire.AppendVarint(b, headSize)
-		b = append(b, h.Log[:]...)
-		b = binary.BigEndian.AppendUint64(b, h.Seq)
-		b = binary.BigEndian.AppendUint64(b, uint64(h.time))
-		b = append(b, h.Chain[:]...)
+		b = appendHead(b, h)
 	}
 	for _, r := range s.inOrder() {
 		b = protowire.AppendTag(b, fieldEvent, protowire.BytesType)
@@ -59,6 +56,13 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	sum := sha256.Sum256(b[start:])
 	b = protowire.AppendTag(b, fieldChecksum, protowire.BytesType)
 	return protowire.AppendBytes(b, sum[:checksumSize])
+}
+
+func appendHead(b []byte, h *logHead) []byte {
+	b = append(b, h.Log[:]...)
+	b = binary.BigEndian.AppendUint64(b, h.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.time))
+	return append(b, h.Chain[:]...)
 }
 
 // ReadSnapshot reads what AppendSnapshot wrote, and nothing else: it refuses
