@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -12,7 +13,7 @@ const (
 	maxError    = 64 << 10 // bytes of an answer that is an error
 )
 
-var errTooLarge = errors.New("too large")
+var errTooLarge = errors.New("it is too large")
 
 // readLimited reads r to its end, or fails with errTooLarge when it holds more
 // than limit bytes. It takes memory as bytes arrive; declared is how many are
@@ -27,7 +28,7 @@ func readGrowing(r io.Reader, declared int64, limit func([]byte) int64) ([]byte,
 	const first = 64 << 10
 	size := int64(512)
 	if declared >= 0 {
-		size = min(declared+1, first) // one more byte to see the end
+		size = min(declared, first) + 1 // one more byte to see the end
 	}
 	b := make([]byte, 0, size)
 	most := limit(nil)
@@ -39,7 +40,7 @@ func readGrowing(r io.Reader, declared int64, limit func([]byte) int64) ([]byte,
 		b = b[:len(b)+n]
 		if int64(len(b)) > most {
 			if most = limit(b); int64(len(b)) > most {
-				return b, errTooLarge
+				return b, fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
 			}
 		}
 		if err == io.EOF {

@@ -194,7 +194,7 @@ func (c *Client) take(answer *http.Response, signed *signature, asked *Header, r
 	body, err := readGrowing(answer.Body, answer.ContentLength, answerLimit(answer, resp))
 	if err != nil {
 		if errors.Is(err, errTooLarge) {
-			return fmt.Errorf("%w: more than %d bytes", ErrBadResponse, len(body)-1)
+			return fmt.Errorf("%w: %w", ErrBadResponse, err)
 		}
 		return fmt.Errorf("the answer was cut off: %w", err)
 	}

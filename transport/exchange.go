@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -121,7 +122,7 @@ func answerForm(r *http.Request, asked Form) Form {
 func (c *call) readBody(limit int64) ([]byte, error) {
 	tooLarge := Errorf(http.StatusRequestEntityTooLarge, ErrorTooLarge, "the body is larger than %d bytes", limit)
 	if c.r.ContentLength > limit {
-		c.w.Header().Set("Connection", "close") // rather than read on
+		c.hangUp()
 		return nil, tooLarge
 	}
 	// A server of somebody else's may have no time-outs.
@@ -131,9 +132,10 @@ func (c *call) readBody(limit int64) ([]byte, error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errTooLarge):
-		c.w.Header().Set("Connection", "close")
+		c.hangUp()
 		return nil, tooLarge
 	case errors.As(err, &timeout) && timeout.Timeout():
+		c.hangUp()
 		return nil, Errorf(http.StatusRequestTimeout, ErrorTimeout, "the body did not come within %v", readTimeout)
 	case err != nil:
 		return nil, Errorf(http.StatusBadRequest, ErrorBadRequest, "the body was cut off: %v", err)
@@ -142,6 +144,17 @@ func (c *call) readBody(limit int64) ([]byte, error) {
 	// context when it passes, in the middle of the backend's work.
 	_ = c.control.SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// hangUp makes net/http close the connection soon after the answer, instead of
+// waiting for the rest of the body, and close it gently: a reset would destroy
+// the answer while the caller is still writing. What sets that in motion is a
+// MaxBytesReader that has had too much.
+func (c *call) hangUp() {
+	c.w.Header().Set("Connection", "close")
+	_ = c.control.SetReadDeadline(time.Now().Add(hangUpAfter))
+	much := io.NopCloser(strings.NewReader("x"))
+	_, _ = http.MaxBytesReader(c.w.ResponseWriter, much, 0).Read(make([]byte, 1))
 }
 
 // admit refuses what is meant for another cluster or another node. A join says

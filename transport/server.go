@@ -22,6 +22,7 @@ const (
 	readTimeout       = 15 * time.Second // of the whole request
 	writeTimeout      = 30 * time.Second // of the answer; a stream has as long for each piece
 	idleTimeout       = 90 * time.Second // longer than clients keep a connection
+	hangUpAfter       = time.Second      // of a refused body
 )
 
 // ServerOptions says how requests are answered. The zero value works.
