@@ -16,6 +16,7 @@ type conn struct {
 	in, out       *pipe
 	other         *conn
 	local, remote net.Addr
+	dialled       bool // by this end
 	closed        bool
 }
 

@@ -144,7 +144,7 @@ func (n *Network) connect(from, to, addr string) (*conn, error) {
 	out := &pipe{network: n, link: n.linkLocked(from, to)}
 	in := &pipe{network: n, link: n.linkLocked(to, from)}
 	local := address(from, n.portLocked())
-	near := &conn{network: n, host: from, peer: to, in: in, out: out, local: local, remote: l.addr}
+	near := &conn{network: n, host: from, peer: to, in: in, out: out, local: local, remote: l.addr, dialled: true}
 	far := &conn{network: n, host: to, peer: from, in: out, out: in, local: l.addr, remote: local}
 	near.other, far.other = far, near
 	n.conns[near], n.conns[far] = struct{}{}, struct{}{}
@@ -227,6 +227,20 @@ func (n *Network) Crash(host string) {
 			c.breakLocked()
 		}
 	}
+}
+
+// Conns returns how many connections are open, counting one that only one side
+// has closed.
+func (n *Network) Conns() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	open := 0
+	for c := range n.conns {
+		if _, both := n.conns[c.other]; !both || c.dialled {
+			open++
+		}
+	}
+	return open
 }
 
 func (n *Network) set(from, to string, change func(*link)) {

@@ -53,7 +53,8 @@ func write(t *testing.T, c net.Conn, s string) {
 
 func TestStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		near, far := connect(t, memnet.New())
+		n := memnet.New()
+		near, far := connect(t, n)
 		write(t, near, "hello")
 		write(t, near, " there")
 		read(t, far, "hello there")
@@ -66,7 +67,13 @@ func TestStream(t *testing.T) {
 		if _, err := near.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("write after the other side closed: %v", err)
 		}
+		if n.Conns() != 1 {
+			t.Errorf("%d connections", n.Conns())
+		}
 		near.Close()
+		if n.Conns() != 0 {
+			t.Errorf("%d connections", n.Conns())
+		}
 		if _, err := near.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("read after close: %v", err)
 		}
