@@ -20,7 +20,6 @@ func (c *Coordination) assign(cluster *projection.Cluster, now int64) (Decision,
 	}
 	for _, mend := range []func([][]string) []Assignment{r.failover, r.bootstrap, r.repair} {
 		if changes := mend(lists); len(changes) > 0 {
-			c.restless = true
 			return decision(cluster, changes), now
 		}
 	}

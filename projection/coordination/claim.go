@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -24,8 +25,14 @@ func Majority(cluster *projection.Cluster) bool {
 	return members <= 2 || 2*up > members
 }
 
+// maxTerm is the last term whose epochs fit into a version.
+const maxTerm = events.MaxVersion >> 32
+
 // claim decides about the vacant role.
 func (c *Coordination) claim(cluster *projection.Cluster, now int64) (Decision, int64) {
+	if lastTerm(cluster) >= maxTerm {
+		return Decision{}, Never
+	}
 	due := c.vacant
 	former, known := cluster.Node(cluster.Coordinator)
 	d := Decision{Claim: true, Term: lastTerm(cluster) + 1, Reason: "the coordinator is unknown"}
@@ -56,14 +63,24 @@ func (c *Coordination) rank(cluster *projection.Cluster) (rank int64) {
 	return rank
 }
 
-// renew claims another term when the present one is used up, or when some
-// partition carries a later one: what is written in it would lose.
-func renew(cluster *projection.Cluster) (d Decision, worn bool) {
+// renew claims another term when some partition carries a later one than the
+// coordinator's, against which what it writes would lose, or when the present
+// one has no epochs left.
+func renew(cluster *projection.Cluster) (d Decision, needed bool) {
 	last := lastTerm(cluster)
-	if last == cluster.Term && nextEpoch(cluster)&math.MaxUint32 < math.MaxUint32-uint64(len(cluster.PartitionMap.Partitions)) {
+	d = Decision{Claim: true, Term: last + 1}
+	switch room := math.MaxUint32 - nextEpoch(cluster)&math.MaxUint32; {
+	case last > cluster.Term:
+		d.Reason = "partitions carry a later term"
+	case room < uint64(len(cluster.PartitionMap.Partitions)):
+		d.Reason = "the term has no epochs left"
+	default:
 		return Decision{}, false
 	}
-	return Decision{Claim: true, Term: last + 1, Reason: "the term is used up"}, true
+	if last >= maxTerm {
+		return Decision{}, true // nothing can be written any more
+	}
+	return d, true
 }
 
 // lastTerm returns the largest term in the view.

@@ -166,8 +166,8 @@ func (c *Coordination) decide(cluster *projection.Cluster, now int64) (Decision,
 	if cluster.Coordinator != c.self {
 		return Decision{}, Never
 	}
-	if d, worn := renew(cluster); worn {
-		return d, now
+	if d, needed := renew(cluster); needed {
+		return d, Never
 	}
 	return c.assign(cluster, now)
 }
@@ -232,7 +232,7 @@ func causeOf(cluster *projection.Cluster, before, after []presence) events.ID {
 func (c *Coordination) observeRole(cluster *projection.Cluster, now int64) {
 	n, ok := cluster.Node(cluster.Coordinator)
 	vacant := !ok || !eligible(n) && n.Status != projection.StatusSuspected || n.Draining
-	if vacant && (!c.isVacant || cluster.Term != c.seen.term) {
+	if vacant && !c.isVacant {
 		c.vacant = now
 	}
 	c.isVacant = vacant

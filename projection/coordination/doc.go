@@ -53,7 +53,8 @@
 // A suspected node is an owner like any other. A copy whose node is down longer
 // than RebalanceDelay stays in the list while there is no node to replace it.
 // Moving for balance follows a change of membership (or of the coordinator), so
-// an assignment by an operator stands until the next one.
+// an assignment by an operator stands until then; only copies that it lacks are
+// added.
 //
 // Each decision is of one kind, the most urgent first. When it is carried out
 // the next call makes the next one, until there is nothing to do; then the time

@@ -115,7 +115,7 @@ func (s *sim) happen(r *rand.Rand, i int) {
 		if c := s.nodes[up[0]].state.Cluster(); len(c.PartitionMap.Partitions) > 0 {
 			p := r.IntN(len(c.PartitionMap.Partitions))
 			s.trace("%s gets partition %d by command", victim, p)
-			s.write(up[0], p, []string{victim})
+			s.write(up[0], p, 0, []string{victim})
 		}
 	}
 }

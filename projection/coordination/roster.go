@@ -55,7 +55,7 @@ func (c *Coordination) rosterAt(cluster *projection.Cluster, lists [][]string, n
 			m.standing = gone
 		case isDown(n):
 			m.standing = overdue
-			if due := c.downSince(n.ID, n.Incarnation, now) + c.rebalanceDelay; now < due && !n.Draining {
+			if due := c.downSince(n.ID, n.Incarnation, now) + c.rebalanceDelay; now < due {
 				m.standing = awaited
 				next = min(next, due)
 			}

@@ -32,6 +32,8 @@ var update = flag.Bool("update", false, "write what the scripts do into them")
 //	suspect NODE, fail NODE         the first other process accuses it
 //	drain, undrain, remove NODE     the first process orders it
 //	assign PARTITION NODE...        the first process does, by command
+//	epoch PARTITION EPOCH NODE...   the same, at a given epoch
+//	claim NODE                      takes the role without being asked
 //	split NODE... | NODE...         they cannot reach each other
 //	heal                            they can
 //	run DURATION                    time passes
@@ -132,7 +134,13 @@ func (s *sim) command(words []string) (say []string) {
 	case "remove":
 		s.order(s.other(arg), arg, events.NodeRemoved)
 	case "assign":
-		s.write(s.ids(running)[0], atoi(s.t, arg), words[2:])
+		s.write(s.ids(running)[0], atoi(s.t, arg), 0, words[2:])
+	case "epoch":
+		s.write(s.ids(running)[0], atoi(s.t, arg), uint64(atoi(s.t, words[2])), words[3:])
+	case "claim":
+		n := s.nodes[arg]
+		s.claim(n, &coordination.Decision{Term: n.state.Cluster().Term + 1, Reason: "as it likes"})
+		s.settle()
 	case "split":
 		side := 0
 		for _, w := range words[1:] {

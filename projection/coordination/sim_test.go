@@ -162,12 +162,13 @@ func (s *sim) order(by, whom string, t events.Type) {
 	s.settle()
 }
 
-// write assigns a partition by command.
-func (s *sim) write(by string, partition int, replicas []string) {
+// write assigns a partition by command; epoch 0 is the next one.
+func (s *sim) write(by string, partition int, epoch uint64, replicas []string) {
 	n := s.nodes[by]
 	stamp, _ := n.state.Stamp(events.PartitionRegister(partition))
+	epoch = max(epoch, stamp.Version+1)
 	body := events.Encode(&events.Assignment{Partition: uint32(partition), Replicas: replicas, Trigger: "manual"})
-	s.emit(n, events.Event{Type: events.PartitionAssigned, Register: events.PartitionRegister(partition), Version: stamp.Version + 1, Body: body})
+	s.emit(n, events.Event{Type: events.PartitionAssigned, Register: events.PartitionRegister(partition), Version: epoch, Body: body})
 	s.settle()
 }
 
@@ -264,8 +265,7 @@ func (s *sim) carryOut(n *node, cluster *projection.Cluster, d *coordination.Dec
 		if d.Term <= cluster.Term {
 			s.t.Errorf("at %s %s claims term %d, and there is %d", s.clock(), n.id, d.Term, cluster.Term)
 		}
-		s.emit(n, events.Event{Type: events.CoordinatorClaimed, Register: events.CoordinatorRegister, Version: d.Term,
-			Cause: d.Cause, Body: events.Encode(&events.CoordinatorClaim{Node: n.id, Reason: d.Reason})})
+		s.claim(n, d)
 		if cluster.Config.PartitionCount == 0 {
 			s.emit(n, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister, Version: 1,
 				Body: events.Encode(&s.config)})
@@ -289,6 +289,12 @@ func (s *sim) carryOut(n *node, cluster *projection.Cluster, d *coordination.Dec
 			Version: d.EpochOf(i), Cause: a.Cause, Body: body})
 	}
 	s.sync()
+}
+
+// claim writes that a node takes the role.
+func (s *sim) claim(n *node, d *coordination.Decision) {
+	s.emit(n, events.Event{Type: events.CoordinatorClaimed, Register: events.CoordinatorRegister, Version: d.Term,
+		Cause: d.Cause, Body: events.Encode(&events.CoordinatorClaim{Node: n.id, Reason: d.Reason})})
 }
 
 // emitLater is emit without spreading.

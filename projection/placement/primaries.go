@@ -20,7 +20,10 @@ func (a *assigner) primaries() []int32 {
 		}
 	}
 	b.settle()
-	for b.widen() {
+	for range a.copies { // each round raises the limits, so fewer are enough
+		if !b.widen() {
+			break
+		}
 		b.settle()
 	}
 	primary := make([]int32, len(a.copies))
