@@ -121,3 +121,23 @@ func BenchmarkAppendJSON(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPrint is what a tool does that prints a log as JSON lines.
+func BenchmarkPrint(b *testing.B) {
+	e := sample(b)
+	raw := e.Raw()
+	var d events.Decoder
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		e, err := d.Decode(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		line, err := e.AppendJSON(buf)
+		if err != nil {
+			b.Fatal(err)
+		}
+		buf = append(line, '\n')[:0]
+	}
+}

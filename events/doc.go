@@ -45,9 +45,27 @@
 //
 // Fields come in ascending order and zero values are left out, as every
 // protobuf implementation writes them. A reader keeps fields that it does not
-// know (12 to 14 are free for them), because it keeps the bytes.
+// know (12 to 14 are free for them), because it keeps the bytes. An event of
+// fields that are all known has exactly one encoding; any other is refused.
 //
-// JSON is the human form of the same event and is lossless both ways: an
-// unknown type carries its body as base64, and an event whose bytes this
-// version cannot build again carries them whole.
+// What makes an event malformed is a function of its bytes alone, so all nodes
+// agree: the limits of this package, text that is no UTF-8 or has control
+// characters, a version without a register, a cause that is not before its
+// effect in the same log. Bodies are not looked into: a body that its type
+// cannot read is an oddity to be told of, not a reason to stop the log. Neither
+// is the chain; [Event.Links] checks it.
+//
+// JSON is the human form of the same event and is lossless both ways. What
+// carries the content depends on what this version can build again:
+//
+//	body         the fields of a known type
+//	body_base64  an unknown type, a later field in the body, an odd body
+//	raw          the whole event: it has a later field itself
+//
+// # Cost
+//
+// For a PartitionAssigned of 135 bytes: [Decoder.Decode] 120 ns, [Decode]
+// 170 ns, [Event.Links] 180 ns, [Seal] 400 ns, [Event.AppendJSON] 420 ns
+// (encoding/json took 6 us), [Event.Payload] 360 ns. Only Seal, Decode and
+// Payload allocate. Run go test -bench . to see yours.
 package events

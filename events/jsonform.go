@@ -35,50 +35,51 @@ type jsonEvent struct {
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var j jsonEvent
 	err := strictJSON(b, &j)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	v := Event{Log: j.ID.Log, Seq: j.ID.Seq, Time: j.Time, Type: j.Type, Register: j.Register,
-		Version: j.Version, Rank: j.Rank, Actor: j.Actor, Chain: j.Chain, Body: j.BodyBase64}
-	if j.Cause != nil {
-		v.Cause = *j.Cause
-	}
-	switch {
-	case j.Raw != nil:
-		v, err = v.fromRaw(&j)
-	case j.Body != nil:
-		err = v.setBody(j.Body, j.BodyBase64)
-	}
 	if err == nil {
-		err = v.check()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if j.Raw == nil {
-		if v, err = Decode(appendBytes(v.appendFields(nil), fieldChain, v.Chain[:])); err != nil {
-			return err
+		var v Event
+		if v, err = j.event(); err == nil {
+			*e = v
+			return nil
 		}
 	}
-	*e = v
-	return nil
+	return fmt.Errorf("%w: %w", ErrMalformed, err)
 }
 
-// fromRaw returns the event whose bytes j carries whole. The other fields are
-// there for people, who must not be told another story.
-func (e *Event) fromRaw(j *jsonEvent) (Event, error) {
+// event makes the event that j tells of.
+func (j *jsonEvent) event() (Event, error) {
+	told := Event{Log: j.ID.Log, Seq: j.ID.Seq, Time: j.Time, Type: j.Type, Register: j.Register,
+		Version: j.Version, Rank: j.Rank, Actor: j.Actor, Chain: j.Chain, Body: j.BodyBase64}
+	if j.Cause != nil {
+		told.Cause = *j.Cause
+	}
+	if j.Raw != nil {
+		return j.whole(&told)
+	}
+	if j.Body != nil {
+		if err := told.setBody(j.Body, j.BodyBase64); err != nil {
+			return Event{}, err
+		}
+	}
+	var e Event
+	err := (*Decoder)(nil).decode(&e, appendBytes(told.appendFields(nil), fieldChain, told.Chain[:]))
+	return e, err
+}
+
+// whole returns the event whose bytes j carries. The other fields are there
+// for people, who must not be told another story.
+func (j *jsonEvent) whole(told *Event) (Event, error) {
 	if j.Body != nil || j.BodyBase64 != nil {
 		return Event{}, errors.New("both a body and raw")
 	}
-	v, err := Decode(j.Raw)
-	if err != nil {
-		return Event{}, err
+	var e Event
+	if err := (*Decoder)(nil).decode(&e, j.Raw); err != nil {
+		return e, err
 	}
-	if e.ID() != v.ID() || e.Stamp() != v.Stamp() || e.Type != v.Type || e.Register != v.Register ||
-		e.Actor != v.Actor || e.Cause != v.Cause || e.Chain != v.Chain {
+	if e.Stamp() != told.Stamp() || e.Type != told.Type || e.Register != told.Register ||
+		e.Actor != told.Actor || e.Cause != told.Cause || e.Chain != told.Chain {
 		return Event{}, errors.New("raw is another event than the fields say")
 	}
-	return v, nil
+	return e, nil
 }
 
 // setBody makes the body from its JSON form.

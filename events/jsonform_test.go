@@ -63,6 +63,13 @@ func TestJSONContent(t *testing.T) {
 		"cut off":                    {events.NodeSuspected, accused[:len(accused)-1], part{}, "body_base64"},
 		"text with a newline":        {events.NodeSuspected, string(data(1, "a\nb").data), part{}, "body_base64"},
 		"a time that has no text":    {events.NodeJoined, string(fixed64(8, 1<<63).data), part{}, "body_base64"},
+		"a time that is zero":        {events.NodeJoined, string(fixed64(8, 0).data), part{}, "body_base64"},
+		"as many replicas as may be": {events.PartitionAssigned, strings.Repeat("\x12\x00", events.MaxItems), part{}, "body"},
+		"too many replicas":          {events.PartitionAssigned, strings.Repeat("\x12\x00", events.MaxItems+1), part{}, "body_base64"},
+		"as many services as may be": {events.NodeJoined, services(events.MaxItems), part{}, "body"},
+		"too many services":          {events.NodeJoined, services(events.MaxItems + 1), part{}, "body_base64"},
+		"map key that is a number":   {events.NodeJoined, string(data(6, "\x08\x01\x12\x01b").data), part{}, "body_base64"},
+		"map entry with field 3":     {events.NodeJoined, string(data(6, "\x0a\x01a\x1a\x01b").data), part{}, "body_base64"},
 		"map out of order":           {events.NodeJoined, string(data(6, "\x0a\x01b\x12\x00").data) + string(data(6, "\x0a\x01a\x12\x00").data), part{}, "body_base64"},
 		"map key twice":              {events.NodeJoined, string(data(6, "\x0a\x01a\x12\x00").data) + string(data(6, "\x0a\x01a\x12\x00").data), part{}, "body_base64"},
 		"map entry without value":    {events.NodeJoined, string(data(6, "\x0a\x01a").data), part{}, "body_base64"},
@@ -93,6 +100,15 @@ func TestJSONContent(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) { checkJSON(t, &e) })
 	}
+}
+
+// services returns the encoding of a map of n entries, sorted.
+func services(n int) string {
+	var b []byte
+	for i := range n {
+		b = append(b, data(6, string(join([]part{data(1, string(rune('一'+i))), data(2, "")}))).data...)
+	}
+	return string(b)
 }
 
 // TestJSONOfChangedBodies changes the bodies of known types at random: the two
@@ -230,7 +246,9 @@ func TestJSONOfDraft(t *testing.T) {
 	r := chance(t)
 	for range 500 { // tampered with after it was sealed
 		e, _ := r.sealed(t)
-		switch r.IntN(3) {
+		switch r.IntN(4) {
+		case 3:
+			e.Time ^= 1 // as long as before
 		case 0:
 			e.Actor += "x"
 		case 1:

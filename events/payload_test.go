@@ -124,7 +124,7 @@ func TestPayloadRefuses(t *testing.T) {
 		"value as varint":           {events.ValueSet, varint(2, 1)},
 		"a group":                   {events.ValueSet, part{9, []byte{9<<3 | 3, 9<<3 | 4}}},
 		"field number 0":            {events.ValueSet, part{0, []byte{0, 0}}},
-		"field number beyond 2^29":  {events.ValueSet, part{9, protowire.AppendVarint(nil, 1<<32)}},
+		"field number beyond 2^29":  {events.ValueSet, part{9, append(protowire.AppendVarint(nil, 1<<32), 1)}},
 		"a varint that has no end":  {events.ValueSet, part{9, []byte{9 << 3, 0x80}}},
 		"a varint longer than need": {events.ValueSet, part{9, []byte{9 << 3, 0x80, 0}}},
 		"fixed64 cut off":           {events.ValueSet, part{9, []byte{9<<3 | 1, 1, 2, 3, 4, 5, 6, 7}}},
