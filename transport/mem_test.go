@@ -95,3 +95,22 @@ func probeRequest() *transport.ProbeRequest {
 func syncRequest() *transport.SyncRequest {
 	return &transport.SyncRequest{Header: testHeader(), Digest: testDigest(1)}
 }
+
+// liveStream is an open answer to GET /events.
+type liveStream struct {
+	conn net.Conn
+	body *bufio.Reader
+}
+
+func openStream(t *testing.T, w *world) liveStream {
+	t.Helper()
+	conn := w.raw(t, "GET /events HTTP/1.1\r\nHost: b\r\nAccept: text/event-stream\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
+	}
+	return liveStream{conn, bufio.NewReader(resp.Body)}
+}

@@ -183,6 +183,7 @@ func (s *server) cluster(c *call) error {
 		if etag != "" {
 			quoted := `"` + etag + `"`
 			c.w.Header().Set("ETag", quoted)
+			c.w.Header().Set("Cache-Control", "no-cache") // ask again, with the tag
 			if matches(c.r.Header.Values("If-None-Match"), quoted) {
 				c.w.WriteHeader(http.StatusNotModified)
 				return nil

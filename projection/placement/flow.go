@@ -29,9 +29,9 @@ func (a *assigner) settle() {
 // hold more than give to the nodes that hold less than take, until nothing is
 // left at one of the ends.
 //
-// It is exact because a path costs at least as much as those before it. No
-// path is cheaper than one while all copies of orig that could come back for
-// nothing are back; then every single step is a shortest path, and what single
+// It is exact because a path costs at least as much as those before it, and
+// none costs less than one unless trim has taken copies away, which could come
+// back for nothing: so every single step is a shortest path, and what single
 // steps cannot do is left to the search.
 func (a *assigner) ship(give, take []int32) {
 	s := &a.search
@@ -41,12 +41,10 @@ func (a *assigner) ship(give, take []int32) {
 	}
 	if a.dropped {
 		s.least = 0
-		for a.augment(true) {
-		}
 	}
 	a.directMissing()
 	a.directSurplus()
-	for a.unsettled() && a.augment(false) {
+	for a.unsettled() && a.augment() {
 	}
 }
 
@@ -236,26 +234,21 @@ type step struct{ from, to, partition int32 }
 
 const unreached = int32(1 << 30)
 
-// augment carries one copy along a cheapest path, if there is one. With free
-// set it looks only for a path that moves nothing.
-func (a *assigner) augment(free bool) bool {
-	end, ok := a.find(free, false)
-	if !ok && !free {
-		// A cycle of negative cost: orig violated the zones and the flow is not
-		// exactly the cheapest. Any path will do.
-		end, _ = a.find(false, true)
-	}
-	if end < 0 {
+// augment carries one copy along a cheapest path, if there is one.
+func (a *assigner) augment() bool {
+	end, ok := a.find(false)
+	if ok && end < 0 {
 		return false
 	}
-	if !free {
-		a.search.least = max(a.search.least, a.search.cost[end])
-	}
-	path := a.path(end)
-	if !a.walk(path) {
-		if end, _ = a.find(false, true); end < 0 || free || !a.walk(a.path(end)) {
+	if !ok || !a.walk(a.path(end)) {
+		// There is a cycle of negative cost, or a path that passes through a
+		// partition twice: orig violated the zones and the flow is not exactly
+		// the cheapest. A path with the fewest steps is always good.
+		if end, _ = a.find(true); end < 0 || !a.walk(a.path(end)) {
 			return false
 		}
+	} else {
+		a.search.least = max(a.search.least, a.search.cost[end])
 	}
 	a.missing = slices.DeleteFunc(a.missing, func(p int32) bool { return a.lacks(int(p)) <= 0 })
 	return true
@@ -264,7 +257,7 @@ func (a *assigner) augment(free bool) bool {
 // find returns the end of a cheapest path, or -1. With uniform set every step
 // costs one, and the path has the fewest steps. It is not ok when there is a
 // cycle of negative cost.
-func (a *assigner) find(free, uniform bool) (end int32, ok bool) {
+func (a *assigner) find(uniform bool) (end int32, ok bool) {
 	s, n := &a.search, int32(len(a.nodes))
 	s.reset(n)
 	stop := s.least
@@ -278,7 +271,7 @@ func (a *assigner) find(free, uniform bool) (end int32, ok bool) {
 		}
 	}
 	for _, p := range a.missing {
-		if end := a.relax(step{-1, -1, p}, 0, 0, free, uniform, stop); end >= 0 {
+		if end := a.relax(step{-1, -1, p}, 0, 0, uniform, stop); end >= 0 {
 			return end, true
 		}
 	}
@@ -290,7 +283,7 @@ func (a *assigner) find(free, uniform bool) (end int32, ok bool) {
 			return -1, false
 		}
 		for _, p := range a.held[from] {
-			if end := a.relax(step{from, -1, p}, s.cost[from], s.hops[from], free, uniform, stop); end >= 0 {
+			if end := a.relax(step{from, -1, p}, s.cost[from], s.hops[from], uniform, stop); end >= 0 {
 				return end, true
 			}
 		}
@@ -300,21 +293,10 @@ func (a *assigner) find(free, uniform bool) (end int32, ok bool) {
 
 // relax tries all nodes as the end of a step. It returns a node when the
 // search is over because no path can be cheaper than the one to it.
-func (a *assigner) relax(by step, cost, hops int32, free, uniform bool, stop int32) int32 {
+func (a *assigner) relax(by step, cost, hops int32, uniform bool, stop int32) int32 {
 	s, p := &a.search, int(by.partition)
-	back := !uniform && by.from >= 0 && !a.had(p, by.from)
-	if back {
+	if !uniform && by.from >= 0 && !a.had(p, by.from) {
 		cost-- // a new copy goes away again
-	}
-	if free {
-		for _, to := range a.orig[p] {
-			if cost < s.cost[to] && a.fits(p, by.from, to) {
-				if s.reach(step{by.from, to, by.partition}, cost, hops+1); a.takes(to) && cost <= stop {
-					return to
-				}
-			}
-		}
-		return -1
 	}
 	for _, to := range a.candidates(p) {
 		if cost >= s.cost[to] {
@@ -369,23 +351,13 @@ func (s *search) cheapest(a *assigner) int32 {
 	return best
 }
 
-// path returns the steps to a node, in order. Where it passes through a
-// partition twice it is cut short if it can be: the loop costs nothing.
+// path returns the steps to a node, in order.
 func (a *assigner) path(end int32) []step {
 	var path []step
 	for at := end; at >= 0 && a.search.via[at].to >= 0 && len(path) <= len(a.nodes); at = path[len(path)-1].from {
 		path = append(path, a.search.via[at])
 	}
 	slices.Reverse(path)
-	for x := 0; x < len(path); x++ {
-		for y := len(path) - 1; y > x; y-- {
-			if path[x].partition == path[y].partition && a.fits(int(path[x].partition), path[x].from, path[y].to) {
-				path[x].to = path[y].to
-				path = slices.Delete(path, x+1, y+1)
-				break
-			}
-		}
-	}
 	return path
 }
 

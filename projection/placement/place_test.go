@@ -84,8 +84,10 @@ func (w *world) change(r *rand.Rand) {
 	switch k := r.IntN(len(w.nodes)); r.IntN(5) {
 	case 0, 1:
 		n := randomNode(r, 100+r.IntN(900), 3, 1)
-		n.Zone = w.nodes[k].Zone
-		w.nodes = append(w.nodes, n)
+		if !slices.ContainsFunc(w.nodes, func(o placement.Node) bool { return o.ID == n.ID }) {
+			n.Zone = w.nodes[k].Zone
+			w.nodes = append(w.nodes, n)
+		}
 	case 2, 3:
 		if len(w.nodes) > 1 {
 			w.nodes = slices.Delete(slices.Clone(w.nodes), k, k+1)
@@ -242,4 +244,19 @@ func TestPlaceEdges(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
+}
+
+// TestPrimariesAsNearAsTheListsAllow has a node with a copy of everything,
+// alone in its zone, and lists in which the shares of primaries do not fit: n7
+// holds two partitions, of which it should lead one, and so does everybody
+// else but n1.
+func TestPrimariesAsNearAsTheListsAllow(t *testing.T) {
+	w := world{rf: 2, current: [][]string{{"n1", "n3"}, {"n7", "n3"}, {"n3", "n6"}, {"n1", "n3"}, {"n6", "n3"},
+		{"n2", "n3"}, {"n3", "n4"}, {"n7", "n3"}, {"n0", "n3"}},
+		nodes: []placement.Node{{ID: "n0", Weight: 3}, {ID: "n1", Weight: 4}, {ID: "n2", Weight: 2}, {ID: "n3", Zone: "z", Weight: 2},
+			{ID: "n4"}, {ID: "n5"}, {ID: "n6", Weight: 2}, {ID: "n672"}, {ID: "n7", Weight: 2}}}
+	got := w.place()
+	w.check(t, got)
+	w.current = got
+	w.checkSame(t, rand.New(rand.NewPCG(1, 1)), got)
 }

@@ -1,0 +1,268 @@
+package clusterkit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/metrics"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/transport"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
+)
+
+// backend answers the requests of other nodes and of people. It is the
+// ClusterKit itself under another name, so that these methods are not part of
+// the public face.
+type backend ClusterKit
+
+func (b *backend) ck() *ClusterKit { return (*ClusterKit)(b) }
+
+// Identity says who this node is.
+func (b *backend) Identity() transport.Identity {
+	ck := b.ck()
+	return transport.Identity{Cluster: ck.config.ClusterName, Config: ck.settings, Node: ck.opt.NodeID,
+		Log: ck.log.Identity().Log, Settings: *settings(ck.config)}
+}
+
+// Join answers a node that introduces itself.
+func (b *backend) Join(ctx context.Context, req *transport.JoinRequest) (*transport.JoinResponse, error) {
+	ck := b.ck()
+	k := ck.known().knowledge
+	if err := ck.admit(ctx, k, req); err != nil {
+		return nil, err
+	}
+	resp := &transport.JoinResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken}
+	for i := range k.cluster.Nodes {
+		n := &k.cluster.Nodes[i]
+		resp.Members = append(resp.Members, transport.Member{ID: n.ID, Addr: n.Addr, Status: string(n.Status),
+			Incarnation: n.Incarnation, Log: n.Log})
+	}
+	return resp, nil
+}
+
+// admit refuses who was removed, and who bears the name of a node that lives.
+func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.JoinRequest) error {
+	if req.Protocol != protocol {
+		return transport.Errorf(http.StatusUpgradeRequired, transport.ErrorProtocol,
+			"this node speaks protocol %d, the request %d", protocol, req.Protocol)
+	}
+	if req.From == ck.opt.NodeID {
+		if req.FromLog == ck.log.Identity().Log {
+			return nil // this node itself, through one of its known addresses
+		}
+		return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode,
+			"node id %q is this node's own; give the other process another one", req.From)
+	}
+	n, ok := k.cluster.Node(req.From)
+	switch {
+	case !ok, n.Log == req.FromLog && n.Status != projection.StatusRemoved:
+		return nil
+	case n.Status == projection.StatusRemoved && n.Log == req.FromLog:
+		return transport.Errorf(http.StatusGone, transport.ErrorRemoved,
+			"node %q was removed; it may return with an empty data directory", req.From)
+	case n.Status != projection.StatusAlive && n.Status != projection.StatusSuspected:
+		return nil
+	}
+	// The name is taken by a node that looks alive: ask it. No answer means
+	// that this is its replacement.
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	resp, err := ck.client.Probe(ctx, n.Addr, &transport.ProbeRequest{Header: ck.header(n.ID), Digest: k.digest})
+	if err == nil && resp.FromLog == n.Log {
+		return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode,
+			"node id %q is in use by the node at %s, which answers", req.From, n.Addr)
+	}
+	return nil
+}
+
+// Sync takes what a peer brings and answers with what it lacks.
+func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
+	ck := b.ck()
+	if len(req.Events) > 0 {
+		in, err := ck.ingest(ctx, req.Events)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		ck.ingestedFrom(ctx, req.From, in)
+	}
+	k := ck.known().knowledge
+	resp := &transport.SyncResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
+	ck.peers.raiseHas(req.From, headsOf(req.Events))
+	if req.HasVector {
+		ck.peers.replaceHas(req.From, vectorOf(req.Vector))
+		ck.sawForks(ctx, k.forks(req.Vector))
+	}
+	a := k.answer(req.Digest, req.Vector, req.HasVector, ck.log.Identity().Log)
+	if a.equal {
+		ck.peers.equal(req.From, k, ck.now())
+		resp.Code, resp.Acks = transport.CodeEqual, nil
+		return resp, nil
+	}
+	resp.HasVector, resp.Vector = true, k.heads
+	switch {
+	case a.needVector:
+		resp.Code = transport.CodeNeedVector
+		return resp, nil
+	case a.merge:
+		ck.diverged(req.From, k.digest, req.Digest)
+		return ck.answerWithState(ctx, resp)
+	}
+	var err error
+	resp.Code = transport.CodeData
+	if resp.Events, resp.More, err = ck.page(a.spans); errors.Is(err, eventlog.ErrCompacted) {
+		ck.metrics.FullTransfer(metrics.TransferCompacted)
+		return ck.answerWithState(ctx, resp)
+	}
+	return resp, err
+}
+
+// answerWithState sends the whole state, for ranges do not help.
+func (ck *ClusterKit) answerWithState(ctx context.Context, resp *transport.SyncResponse) (*transport.SyncResponse, error) {
+	err := ck.do(ctx, func(r *replica, _ int64) error {
+		k := r.know()
+		resp.Snapshot, resp.Vector, resp.Digest = r.state.AppendSnapshot(nil), k.heads, k.digest
+		return nil
+	})
+	resp.Code, resp.Events, resp.More = transport.CodeSnapshot, nil, false
+	return resp, unavailable(err)
+}
+
+// acks returns the heads of the logs that a batch touched.
+func (k *knowledge) acks(batch []events.Event) []events.Head {
+	touched := make(map[events.LogID]bool)
+	var acks []events.Head
+	for i := range batch {
+		if log := batch[i].Log; !touched[log] {
+			touched[log] = true
+			acks = append(acks, events.Head{Log: log, Seq: k.seq(log)})
+		}
+	}
+	slices.SortFunc(acks, func(a, b events.Head) int { return a.Log.Compare(b.Log) })
+	return acks
+}
+
+// headsOf returns the last event of each log in a batch: who sent it has all
+// that comes before, but not more.
+func headsOf(batch []events.Event) []events.Head {
+	last := make(map[events.LogID]events.Head)
+	for i := range batch {
+		last[batch[i].Log] = batch[i].Head()
+	}
+	return slices.Collect(maps.Values(last))
+}
+
+// unavailable turns an error of the writer into one that a peer understands.
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return transport.Errorf(http.StatusServiceUnavailable, transport.ErrorUnavailable, "%v", err)
+}
+
+// Probe answers that this node lives; or asks a third one on behalf of the
+// sender.
+func (b *backend) Probe(ctx context.Context, req *transport.ProbeRequest) (*transport.ProbeResponse, error) {
+	ck := b.ck()
+	k := ck.known().knowledge
+	resp := &transport.ProbeResponse{Header: ck.header(req.From), Digest: k.digest, Equal: req.Digest == k.digest}
+	if n, ok := k.cluster.Node(ck.opt.NodeID); ok {
+		resp.Incarnation = n.Incarnation
+	}
+	if ck.failed.Load() {
+		resp.Degraded = "the log failed"
+	}
+	if req.Target != "" {
+		resp.Reached = ck.reach(ctx, req)
+		return resp, nil
+	}
+	if resp.Equal {
+		ck.peers.equal(req.From, k, ck.now())
+	}
+	if req.Accused > 0 {
+		return resp, unavailable(ck.accused(ctx, req))
+	}
+	return resp, nil
+}
+
+// Health says whether this node can do its work.
+func (b *backend) Health() transport.Health {
+	ck := b.ck()
+	h := transport.Health{OK: !ck.failed.Load()}
+	if !h.OK {
+		h.Reasons = append(h.Reasons, "the log failed: commands are refused until a restart")
+	}
+	if n := ck.divergences.Load(); n > 0 {
+		h.Reasons = append(h.Reasons, fmt.Sprintf("%d times a peer with the same events had another state; repaired by merging", n))
+	}
+	if ck.isolated() {
+		h.Reasons = append(h.Reasons, "isolated: other members are known and none is reachable")
+	}
+	return h
+}
+
+// Ready says whether this node may be sent work.
+func (b *backend) Ready() (bool, string) {
+	why := b.ck().notReady(b.ck().known().knowledge)
+	return why == "", why
+}
+
+// Cluster returns the state as JSON, now or at a past point.
+func (b *backend) Cluster(ctx context.Context, at string) (body []byte, etag string, err error) {
+	ck := b.ck()
+	c := ck.known().cluster
+	if at != "" {
+		if c, err = ck.clusterAt(ctx, at); err != nil {
+			return nil, "", err
+		}
+	}
+	body, err = json.Marshal(c)
+	return body, c.Digest.String(), err
+}
+
+// Events yields the events that match a query, in this node's order.
+func (b *backend) Events(ctx context.Context, q transport.EventsQuery) iter.Seq2[events.Event, error] {
+	ck := b.ck()
+	return func(yield func(events.Event, error) bool) {
+		n := 0
+		for e, err := range ck.events(ctx, q.After, q.Follow) {
+			if err == nil && !ck.matches(&e, q) {
+				continue
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+			if n++; q.Limit > 0 && n >= q.Limit {
+				return
+			}
+		}
+	}
+}
+
+func (ck *ClusterKit) matches(e *events.Event, q transport.EventsQuery) bool {
+	if len(q.Types) > 0 && !contains(q.Types, string(e.Type)) {
+		return false
+	}
+	if q.Node == "" {
+		return true
+	}
+	kind, key := events.SplitRegister(e.Register)
+	about := key == q.Node && (kind == events.KindNode || kind == events.KindAccusation || kind == events.KindAdmin)
+	return about || e.Actor == q.Node
+}
+
+func contains(list []string, s string) bool {
+	for _, t := range list {
+		if t == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package clusterkit
+
+import (
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// How long after a change cluster-state.json is written, at the latest and at
+// the earliest.
+const (
+	checkpointFirst = time.Second
+	checkpointEvery = 30 * time.Second
+)
+
+// keepCheckpoint writes cluster-state.json soon after this node has joined and
+// then now and then, but only when something has changed. It ends with the
+// node's context; Stop writes the last one.
+func (ck *ClusterKit) keepCheckpoint() {
+	select {
+	case <-ck.joined:
+	case <-ck.ctx.Done():
+		return
+	}
+	timer := time.NewTimer(checkpointFirst)
+	defer timer.Stop()
+	written := uint64(0)
+	for {
+		select {
+		case <-timer.C:
+		case <-ck.ctx.Done():
+			return
+		}
+		timer.Reset(checkpointEvery)
+		if ck.log.Last() == written {
+			continue
+		}
+		index, err := ck.writeCheckpoint()
+		if err != nil && ck.ctx.Err() == nil {
+			ck.opt.Logger.Error("the checkpoint was not written; nothing is lost", "err", err)
+			continue
+		}
+		written = index
+	}
+}
+
+// writeCheckpoint lets the writer take the state and writes it beside it, so
+// that no command waits for the file.
+func (ck *ClusterKit) writeCheckpoint() (index uint64, err error) {
+	var b []byte
+	began := time.Now()
+	err = ck.do(ck.ctx, func(r *replica, _ int64) (err error) {
+		if err := ck.persist(); err != nil { // what this batch staged before
+			return err
+		}
+		index = ck.log.Last()
+		b, err = projection.EncodeCheckpoint(r.state, index)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := ck.log.WriteCheckpoint(b); err != nil {
+		return 0, err
+	}
+	ck.metrics.CheckpointWritten(time.Since(began))
+	return index, nil
+}
+
+// lastCheckpoint writes the state when the writer has ended.
+func (ck *ClusterKit) lastCheckpoint() error {
+	began := time.Now()
+	b, err := projection.EncodeCheckpoint(ck.replica.state, ck.log.Last())
+	if err != nil {
+		return err
+	}
+	if err := ck.log.WriteCheckpoint(b); err != nil {
+		return err
+	}
+	ck.metrics.CheckpointWritten(time.Since(began))
+	return nil
+}

@@ -1,0 +1,192 @@
+package clusterkit
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection/coordination"
+)
+
+// command makes one event and returns it once it is durable here. It spreads
+// to the others right after.
+func (ck *ClusterKit) command(ctx context.Context, decide func(r *replica, wall int64) (*events.Event, error)) (events.Event, error) {
+	var e events.Event
+	err := ck.do(ctx, func(r *replica, wall int64) error {
+		switch {
+		case r.stopping:
+			return ErrStopped
+		case !r.spoken:
+			return ErrNotJoined
+		}
+		made, err := decide(r, wall)
+		if err == nil {
+			e = *made
+		}
+		return err
+	})
+	if err != nil {
+		return events.Event{}, err
+	}
+	return e, nil
+}
+
+// Assign gives a partition to the named nodes, the primary first, until the
+// next rebalance finds reason to move it. Every node must be a member.
+func (ck *ClusterKit) Assign(ctx context.Context, partition int, nodes ...string) (events.Event, error) {
+	if partition < 0 || partition >= ck.config.PartitionCount {
+		return events.Event{}, fmt.Errorf("clusterkit: partition %d is not between 0 and %d", partition, ck.config.PartitionCount-1)
+	}
+	if len(nodes) == 0 || len(nodes) > maxReplicas {
+		return events.Event{}, fmt.Errorf("clusterkit: a partition is assigned to 1 to %d nodes, not %d", maxReplicas, len(nodes))
+	}
+	for i, id := range nodes {
+		if _, err := ck.member(id); err != nil {
+			return events.Event{}, err
+		}
+		if slices.Contains(nodes[:i], id) {
+			return events.Event{}, fmt.Errorf("clusterkit: node %q is named twice", id)
+		}
+	}
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		a := &coordination.Assignment{Partition: partition, Replicas: slices.Clone(nodes),
+			Previous: holders(r.state.Cluster().PartitionMap.Partitions, partition),
+			Trigger:  "manual", Reason: "assigned by command"}
+		if err := r.assign(wall, a, r.version(events.PartitionRegister(partition))+1, "operator:"+ck.opt.NodeID); err != nil {
+			return nil, err
+		}
+		return &r.staged[len(r.staged)-1], nil
+	})
+}
+
+func holders(all []Partition, partition int) []string {
+	if partition >= len(all) || all[partition].Primary == "" {
+		return nil
+	}
+	return append([]string{all[partition].Primary}, all[partition].Replicas...)
+}
+
+func (ck *ClusterKit) member(id string) (*Node, error) {
+	n, ok := ck.known().cluster.Node(id)
+	if !ok {
+		return nil, fmt.Errorf("clusterkit: there is no node %q", id)
+	}
+	return n, nil
+}
+
+// Remove takes a node out of the cluster for good: all its incarnations so
+// far. It may return only with an empty data directory.
+func (ck *ClusterKit) Remove(ctx context.Context, node string) (events.Event, error) {
+	return ck.order(ctx, events.NodeRemoved, node)
+}
+
+// Drain moves all partitions away from a node, which stays a member.
+func (ck *ClusterKit) Drain(ctx context.Context, node string) (events.Event, error) {
+	return ck.order(ctx, events.NodeDrained, node)
+}
+
+// Undrain takes back a Drain.
+func (ck *ClusterKit) Undrain(ctx context.Context, node string) (events.Event, error) {
+	return ck.order(ctx, events.NodeUndrained, node)
+}
+
+func (ck *ClusterKit) order(ctx context.Context, t events.Type, node string) (events.Event, error) {
+	n, err := ck.member(node)
+	if err != nil {
+		return events.Event{}, err
+	}
+	order := &events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: "by command"}
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		return r.write(wall, events.Event{Type: t, Register: events.AdminRegister(node),
+			Actor: "operator:" + ck.opt.NodeID, Body: events.Encode(order)})
+	})
+}
+
+// NodeUpdate changes what this node says of itself. A nil field stays as it
+// is; maps are replaced whole.
+type NodeUpdate struct {
+	Zone     *string
+	Weight   *int
+	Services map[string]string
+	Metadata map[string]string
+}
+
+// UpdateNode changes what this node says of itself, until the next restart.
+func (ck *ClusterKit) UpdateNode(ctx context.Context, u NodeUpdate) (events.Event, error) {
+	if u.Weight != nil && (*u.Weight < 1 || *u.Weight > maxWeight) {
+		return events.Event{}, fmt.Errorf("clusterkit: weight %d is not between 1 and %d", *u.Weight, maxWeight)
+	}
+	if u.Zone != nil && *u.Zone != "" {
+		if err := events.CheckKey(*u.Zone); err != nil {
+			return events.Event{}, fmt.Errorf("clusterkit: zone: %w", err)
+		}
+	}
+	if n := sizeOf(u.Services) + sizeOf(u.Metadata); n > maxMetadata {
+		return events.Event{}, fmt.Errorf("clusterkit: services and metadata of %d bytes, at most %d", n, maxMetadata)
+	}
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		next := r.record.Clone()
+		if u.Zone != nil {
+			next.Zone = *u.Zone
+		}
+		if u.Weight != nil {
+			next.Weight = uint32(*u.Weight)
+		}
+		if u.Services != nil {
+			next.Services = maps.Clone(u.Services)
+		}
+		if u.Metadata != nil {
+			next.Metadata = maps.Clone(u.Metadata)
+		}
+		old := r.record
+		r.record = next
+		e, err := r.announce(wall, events.NodeUpdated, r.incarnation(), events.ID{}, "updated")
+		if err != nil {
+			r.record = old
+		}
+		return e, err
+	})
+}
+
+// Set writes a value that all nodes come to know. The last writer wins: who
+// has seen the other's write wins over it, and between two that have not seen
+// each other the later clock does. A value holds at most 128 KiB.
+func (ck *ClusterKit) Set(ctx context.Context, key string, value []byte) (events.Event, error) {
+	return ck.setValue(ctx, events.ValueSet, &events.Value{Key: key, Value: slices.Clone(value)})
+}
+
+// Delete removes a value.
+func (ck *ClusterKit) Delete(ctx context.Context, key string) (events.Event, error) {
+	return ck.setValue(ctx, events.ValueDeleted, &events.Value{Key: key})
+}
+
+const maxValue = 128 << 10
+
+func (ck *ClusterKit) setValue(ctx context.Context, t events.Type, v *events.Value) (events.Event, error) {
+	if err := events.CheckKey(v.Key); err != nil {
+		return events.Event{}, fmt.Errorf("clusterkit: %w", err)
+	}
+	if len(v.Value) > maxValue {
+		return events.Event{}, fmt.Errorf("clusterkit: value of %d bytes, at most %d", len(v.Value), maxValue)
+	}
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		return r.write(wall, events.Event{Type: t, Register: events.ValueRegister(v.Key), Actor: "app", Body: events.Encode(v)})
+	})
+}
+
+// Record writes an event of the application, "app/" + name, into the same
+// history. The payload is the application's own, at most 128 KiB.
+func (ck *ClusterKit) Record(ctx context.Context, name string, payload []byte) (events.Event, error) {
+	if err := events.CheckKey(name); err != nil || len(name) > events.MaxTypeLength-len(events.AppPrefix) {
+		return events.Event{}, fmt.Errorf("clusterkit: event name %q: want 1 to %d bytes without control characters",
+			name, events.MaxTypeLength-len(events.AppPrefix))
+	}
+	if len(payload) > maxValue {
+		return events.Event{}, fmt.Errorf("clusterkit: payload of %d bytes, at most %d", len(payload), maxValue)
+	}
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		return r.emit(wall, events.Event{Type: events.Type(events.AppPrefix + name), Actor: "app", Body: slices.Clone(payload)})
+	})
+}

@@ -1,0 +1,202 @@
+package clusterkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/transport"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
+)
+
+// Bounds of one page of events, in a request and in an answer.
+const (
+	pageEvents = 4096
+	pageBytes  = 1 << 20
+	chunk      = 256 // events of one log before the next log has its turn
+	maxPages   = 64  // of one exchange; the rest goes with the next
+)
+
+// pullDelay is how long a node waits for what a peer was seen to have, since
+// it is most likely on its way already.
+const pullDelay = 40 // ms
+
+// mode says what an exchange is for.
+type mode uint8
+
+const (
+	push    mode = iota // bring what the peer lacks; fetch later what it has
+	compare             // find out whether both know the same, and see to it
+	pull                // fetch what the peer has, and bring what it lacks
+)
+
+// exchange talks to one peer until both know the same or there is nothing more
+// to say: what one lacks of the other travels in pages, each durable before
+// the next. It is stateless, so it may be cut off anywhere and begun again.
+func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
+	withVector := m == pull
+	for range maxPages {
+		k := ck.known().knowledge
+		has := ck.peers.has(to.id)
+		req := &transport.SyncRequest{Header: ck.header(to.id), Digest: k.digest}
+		var spans []span
+		if has != nil {
+			spans = k.beyond(has, ck.log.Identity().Log)
+		} else {
+			withVector = true
+		}
+		page, _, err := ck.page(spans)
+		if err != nil && !errors.Is(err, eventlog.ErrCompacted) {
+			return err
+		}
+		req.Events = page
+		if withVector {
+			req.HasVector, req.Vector = true, k.heads
+		}
+		resp, err := ck.sendSync(ctx, to, req)
+		if err != nil {
+			return err
+		}
+		progress, err := ck.takeAnswer(ctx, to, k, resp)
+		if err != nil || resp.Code == transport.CodeEqual {
+			return err
+		}
+		now := ck.known().knowledge
+		theirs := ck.peers.has(to.id)
+		fetch, bring := resp.More || now.lacks(theirs), len(now.beyond(theirs, events.LogID{})) > 0
+		if fetch && m == push {
+			ck.peers.wantPull(to.id, ck.now()+pullDelay)
+			ck.spread.wake()
+			fetch = false
+		}
+		stuck := has != nil && withVector && !progress && len(page) == 0
+		if !fetch && !bring || stuck {
+			return nil
+		}
+		withVector = fetch
+	}
+	return nil
+}
+
+// sendSync makes one request and measures it.
+func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.SyncRequest) (*transport.SyncResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	began := time.Now()
+	resp, err := ck.client.Sync(ctx, to.addr, req)
+	if err != nil {
+		return nil, fmt.Errorf("sync with %s at %s: %w", to.id, to.addr, err)
+	}
+	ck.metrics.SyncSentEvents(len(req.Events))
+	ck.noteWall(to.id, resp.Header.Wall, began)
+	return resp, nil
+}
+
+// takeAnswer learns from an answer to what was asked when this node knew k. It
+// reports whether anything new came.
+func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, resp *transport.SyncResponse) (progress bool, err error) {
+	ck.metrics.PeerSeen(to.id)
+	if resp.Code == transport.CodeEqual {
+		ck.peers.equal(to.id, k, ck.now())
+		return false, nil
+	}
+	if resp.HasVector {
+		ck.peers.replaceHas(to.id, vectorOf(resp.Vector))
+		ck.sawForks(ctx, k.forks(resp.Vector))
+	}
+	ck.peers.raiseHas(to.id, resp.Acks)
+	if len(resp.Snapshot) > 0 {
+		if resp.Digest.Vector == k.digest.Vector {
+			ck.diverged(to.id, k.digest, resp.Digest)
+		}
+		if err := ck.merge(ctx, resp.Snapshot); err != nil {
+			return false, fmt.Errorf("merge the state of %s: %w", to.id, err)
+		}
+		return true, nil
+	}
+	if len(resp.Events) == 0 {
+		return false, nil
+	}
+	ck.metrics.SyncReceivedEvents(len(resp.Events))
+	in, err := ck.ingest(ctx, resp.Events)
+	ck.ingestedFrom(ctx, to.id, in)
+	return in.accepted > 0, err
+}
+
+// page reads events for a peer: whole runs, log by log in turn, at most
+// pageEvents and pageBytes. more says that it does not hold all.
+func (ck *ClusterKit) page(spans []span) (page []events.Event, more bool, err error) {
+	size := 0
+	for len(spans) > 0 {
+		rest := spans[:0:0]
+		for _, s := range spans {
+			if len(page) >= pageEvents || size >= pageBytes {
+				return page, true, nil
+			}
+			n := min(chunk, pageEvents-len(page), int(s.to-s.from))
+			run, err := ck.log.Range(s.log, s.from, n, pageBytes-size)
+			if err != nil {
+				return page, true, err
+			}
+			for i := range run {
+				size += len(run[i].Raw())
+			}
+			page = append(page, run...)
+			if s.from += uint64(len(run)); s.from < s.to {
+				if len(run) == 0 {
+					return page, true, nil // the next event does not fit any more
+				}
+				rest = append(rest, s)
+			}
+		}
+		spans = rest
+	}
+	return page, false, nil
+}
+
+// header says who speaks to whom.
+func (ck *ClusterKit) header(to string) transport.Header {
+	return transport.Header{Cluster: ck.config.ClusterName, Config: ck.settings, From: ck.opt.NodeID,
+		FromLog: ck.log.Identity().Log, To: to, Wall: time.Now().UnixMilli()}
+}
+
+// retryDelay is about how long a node waits before it troubles a busy peer
+// again, in milliseconds.
+const retryDelay = 50
+
+// exchangeFailed sees to it that what was not said will be: a busy peer is
+// asked again soon, one that cannot be reached is probed now. Everything else
+// is left to the next comparison.
+func (ck *ClusterKit) exchangeFailed(to target, err error) {
+	switch {
+	case errors.Is(err, transport.ErrBusy):
+		ck.peers.wantRetry(to.id, ck.now()+retryDelay+rand.Int64N(2*retryDelay))
+		ck.spread.wake()
+	case errors.Is(err, transport.ErrUnreachable):
+		ck.prober.doubt(to.id)
+	}
+}
+
+// talk runs an exchange with a peer, once more when that was asked for
+// meanwhile, and never two at a time with the same peer.
+func (ck *ClusterKit) talk(to target, m mode) {
+	if !ck.peers.begin(to.id) {
+		return
+	}
+	ck.run(func() {
+		for {
+			err := ck.exchange(ck.ctx, to, m)
+			if err != nil && ck.ctx.Err() == nil {
+				ck.opt.Logger.Debug("exchange", "peer", to.id, "addr", to.addr, "err", err)
+				ck.exchangeFailed(to, err)
+			}
+			if !ck.peers.end(to.id, err == nil, ck.now()) {
+				return
+			}
+			m = push
+		}
+	})
+}

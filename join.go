@@ -1,0 +1,270 @@
+package clusterkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/transport"
+)
+
+// Back-off between attempts to join.
+const (
+	joinFirst = 20 * time.Millisecond
+	joinMost  = 5 * time.Second
+)
+
+// join makes this node a member: it learns before it speaks. It introduces
+// itself to those it has heard of, fetches all that one of them knows, and only
+// then writes its first event. A node that has heard of nobody speaks at once.
+// It ends when the node has spoken, or with the node's context.
+func (ck *ClusterKit) join() {
+	began, wait := time.Now(), joinFirst
+	for ck.ctx.Err() == nil {
+		reason, err := ck.learn(time.Since(began))
+		if err == nil {
+			if err = ck.speak(reason); err == nil {
+				return
+			}
+		}
+		ck.opt.Logger.Debug("not joined yet", "err", err)
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-ck.ctx.Done():
+			return
+		}
+		wait = min(2*wait, joinMost)
+	}
+}
+
+// learn returns why this node may speak now, or an error when it may not yet.
+func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
+	k := ck.known().knowledge
+	addrs := ck.rendezvous(k.cluster)
+	if len(addrs) == 0 {
+		return "first node of a cluster", nil
+	}
+	var errs []error
+	self := 0
+	for _, addr := range addrs {
+		learnt, err := ck.learnFrom(addr)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case learnt.id == "":
+			self++
+		default:
+			return "joined through " + learnt.id, nil
+		}
+	}
+	if self == len(addrs) {
+		return "first node of a cluster: all known addresses are its own", nil
+	}
+	returning := k.seq(ck.log.Identity().Log) > 0
+	if returning && waited >= ck.opt.LearnTimeout {
+		return "none of the members it remembers answers", nil
+	}
+	return "", errors.Join(errs...)
+}
+
+// rendezvous returns the addresses at which somebody may be found, the given
+// ones and those of the members that are remembered, in random order.
+func (ck *ClusterKit) rendezvous(cluster *projection.Cluster) []string {
+	seen := map[string]bool{ck.Addr(): true}
+	var addrs []string
+	add := func(addr string) {
+		if !seen[addr] {
+			seen[addr] = true
+			addrs = append(addrs, addr)
+		}
+	}
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		if n.ID != ck.opt.NodeID && n.Status != projection.StatusRemoved {
+			add(n.Addr)
+		}
+	}
+	for _, addr := range ck.opt.KnownNodes {
+		add(addr)
+	}
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+	return addrs
+}
+
+// learnFrom introduces this node at an address and fetches all that is known
+// there. The zero target means that the address is this node's own, or that
+// who answers knows too little to learn from.
+func (ck *ClusterKit) learnFrom(addr string) (target, error) {
+	ctx, cancel := context.WithTimeout(ck.ctx, 30*time.Second)
+	defer cancel()
+	resp, err := ck.introduce(ctx, addr)
+	if err != nil {
+		return target{}, fmt.Errorf("join through %s: %w", addr, err)
+	}
+	from := target{resp.From, addr}
+	if from.id == ck.opt.NodeID {
+		return target{}, nil
+	}
+	if !ck.peers.begin(from.id) {
+		return target{}, fmt.Errorf("join through %s: an exchange is under way", addr)
+	}
+	err = ck.exchange(ctx, from, pull)
+	ck.peers.end(from.id, false, ck.now())
+	if err != nil {
+		return target{}, err
+	}
+	own := ck.log.Identity().Log
+	mine := ck.known().seq(own)
+	switch {
+	case mine > 0 && ck.peers.has(from.id)[own] == 0:
+		return target{}, fmt.Errorf("%s knows nothing of this node's past", from.id)
+	case mine == 0 && !resp.Spoken && from.id < ck.opt.NodeID:
+		// Of new nodes that only know of each other the first by name begins,
+		// and the others join it: so they found one cluster and not several.
+		return target{}, fmt.Errorf("%s has not joined yet either, and goes first", from.id)
+	}
+	return from, nil
+}
+
+// introduce sends this node's record to an address and returns who answered.
+func (ck *ClusterKit) introduce(ctx context.Context, addr string) (*transport.JoinResponse, error) {
+	req := &transport.JoinRequest{Header: ck.header(""), Node: ck.newRecord(), Protocol: protocol,
+		Settings: *settings(ck.config)}
+	resp, local, err := ck.client.Join(ctx, addr, req)
+	if err != nil {
+		return nil, err
+	}
+	if ck.addr.Load() == nil {
+		ck.adoptLocalAddr(local)
+	}
+	return resp, nil
+}
+
+// speak writes this node's first event of this process and opens it for
+// business.
+func (ck *ClusterKit) speak(reason string) error {
+	if ck.addr.Load() == nil {
+		ck.adoptLocalAddr(nil)
+	}
+	err := ck.do(ck.ctx, func(r *replica, wall int64) error {
+		return r.speak(wall, ck.newRecord(), reason)
+	})
+	if err != nil {
+		return err
+	}
+	close(ck.joined)
+	ck.spread.greetSoon()
+	ck.opt.Logger.Info("joined", "cluster", ck.config.ClusterName, "node", ck.opt.NodeID, "addr", ck.Addr(), "how", reason)
+	return nil
+}
+
+// newRecord is what this node says of itself.
+func (ck *ClusterKit) newRecord() *events.NodeRecord {
+	return &events.NodeRecord{ID: ck.opt.NodeID, Name: ck.opt.Name, Addr: ck.Addr(), Zone: ck.opt.Zone,
+		Weight: uint32(ck.opt.Weight), Services: ck.opt.Services, Metadata: ck.opt.Metadata,
+		StartedAt: events.NewTimestamp(ck.born.UnixMilli(), 0)}
+}
+
+// chooseAddr decides what peers dial, as far as the listener tells.
+func (ck *ClusterKit) chooseAddr(listener net.Listener) {
+	if ck.opt.AdvertiseAddr != "" {
+		ck.addr.Store(&ck.opt.AdvertiseAddr)
+		return
+	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		addr := listener.Addr().String() // of another kind of network
+		ck.addr.Store(&addr)
+		return
+	}
+	ck.port = port
+	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+		addr := net.JoinHostPort(host, port)
+		ck.addr.Store(&addr)
+	}
+}
+
+// adoptLocalAddr advertises the address over which the cluster was reached, or
+// else that of an interface.
+func (ck *ClusterKit) adoptLocalAddr(local net.Addr) {
+	host := "127.0.0.1"
+	if tcp, ok := local.(*net.TCPAddr); ok {
+		host = tcp.IP.String()
+	} else if ip := interfaceAddr(); ip != nil {
+		host = ip.String()
+	}
+	addr := net.JoinHostPort(host, ck.port)
+	ck.addr.Store(&addr)
+}
+
+// interfaceAddr returns the first address of this machine that is not
+// loopback, IPv4 before IPv6, or nil.
+func interfaceAddr() net.IP {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var best net.IP
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok || !n.IP.IsGlobalUnicast() {
+			continue
+		}
+		if n.IP.To4() != nil {
+			return n.IP
+		}
+		if best == nil {
+			best = n.IP
+		}
+	}
+	return best
+}
+
+// heal tries to reach a member that is thought gone, and known addresses that
+// belong to no member: a split heals, and clusters that began as islands find
+// each other.
+func (ck *ClusterKit) heal() {
+	k := ck.known().knowledge
+	if !k.spoken {
+		return
+	}
+	members := map[string]bool{ck.Addr(): true}
+	var lost, strange []string
+	for i := range k.cluster.Nodes {
+		n := &k.cluster.Nodes[i]
+		if n.Status == projection.StatusFailed || n.Status == projection.StatusLeft {
+			lost = append(lost, n.Addr)
+		} else {
+			members[n.Addr] = true
+		}
+	}
+	for _, addr := range ck.opt.KnownNodes {
+		if !members[addr] {
+			strange = append(strange, addr)
+		}
+	}
+	for _, addr := range append(some(lost, 1), some(strange, few)...) {
+		ck.run(func() { ck.greet(addr) }) // ends within its timeout
+	}
+}
+
+// some returns up to n of a list, at random.
+func some(list []string, n int) []string {
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list[:min(n, len(list))]
+}
+
+// greet finds out who is at an address and compares with it what both know.
+func (ck *ClusterKit) greet(addr string) {
+	ctx, cancel := context.WithTimeout(ck.ctx, 10*time.Second)
+	defer cancel()
+	resp, err := ck.introduce(ctx, addr)
+	if err == nil && resp.From != ck.opt.NodeID {
+		ck.talk(target{resp.From, addr}, compare)
+	}
+}

@@ -1,0 +1,194 @@
+package clusterkit
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// peers is what this node believes of the others' knowledge. It is a cache:
+// every answer corrects it, so a wrong entry costs a message, never an event.
+type peers struct {
+	self string
+
+	mu  sync.Mutex // guards the map and everything in it
+	all map[string]*peer
+}
+
+type peer struct {
+	id   string
+	addr string
+	log  events.LogID
+
+	has      events.Vector // what it holds; nil while unknown
+	compared int64         // when digests were last found equal, or an exchange ended
+	pullAt   int64         // when to fetch what it has and this node lacks; 0: nothing
+	retry    bool          // at that time talk to it in any case: the last exchange broke
+	busy     bool          // an exchange with it is under way
+	again    bool          // and another one is wanted after it
+}
+
+func newPeers(self string) *peers {
+	return &peers{self: self, all: make(map[string]*peer)}
+}
+
+// update takes up the members of a new view and forgets who is gone. It
+// returns the forgotten ones.
+func (p *peers) update(cluster *projection.Cluster) (gone []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	present := make(map[string]bool, len(cluster.Nodes))
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		if n.ID == p.self || n.Status == projection.StatusRemoved {
+			continue
+		}
+		present[n.ID] = true
+		q := p.getLocked(n.ID)
+		q.addr = n.Addr
+		if q.log != n.Log {
+			q.log, q.has = n.Log, nil // a new disk: it may have lost everything
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.all)) {
+		if !present[id] && !p.all[id].busy {
+			delete(p.all, id)
+			gone = append(gone, id)
+		}
+	}
+	return gone
+}
+
+func (p *peers) getLocked(id string) *peer {
+	q := p.all[id]
+	if q == nil {
+		q = &peer{id: id}
+		p.all[id] = q
+	}
+	return q
+}
+
+// begin marks an exchange with id as under way. When there is one already, it
+// is told to go round once more and begin reports false.
+func (p *peers) begin(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.getLocked(id)
+	if q.busy {
+		q.again = true
+		return false
+	}
+	q.busy = true
+	return true
+}
+
+// end reports whether another exchange is wanted; then the peer stays busy.
+func (p *peers) end(id string, ok bool, now int64) (again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.getLocked(id)
+	if again = q.again && ok; !again {
+		q.busy = false
+	}
+	q.again = false
+	if ok {
+		q.compared = now
+	}
+	return again
+}
+
+// has returns a copy of what the peer is believed to hold, or nil.
+func (p *peers) has(id string) events.Vector {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil && q.has != nil {
+		return q.has.Clone()
+	}
+	return nil
+}
+
+// replaceHas takes the peer's own word for what it holds.
+func (p *peers) replaceHas(id string, has events.Vector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.getLocked(id).has = has
+}
+
+// raiseHas adds events that the peer is now known to hold.
+func (p *peers) raiseHas(id string, heads []events.Head) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil && q.has != nil {
+		for _, h := range heads {
+			q.has[h.Log] = max(q.has[h.Log], h.Seq)
+		}
+	}
+}
+
+// equal notes that the peer knows exactly what k says.
+func (p *peers) equal(id string, k *knowledge, now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil {
+		q.has, q.compared, q.pullAt, q.retry = vectorOf(k.heads), now, 0, false
+	}
+}
+
+// wantPull asks for a fetch from the peer at the given time, if what it has
+// has not come by another way until then.
+func (p *peers) wantPull(id string, at int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil && q.pullAt == 0 {
+		q.pullAt = at
+	}
+}
+
+// wantRetry asks for another exchange at the given time, whatever is known of
+// the peer then.
+func (p *peers) wantRetry(id string, at int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil {
+		q.pullAt, q.retry = at, true
+	}
+}
+
+// duePulls returns the peers to fetch from now, and when the next is due.
+func (p *peers) duePulls(k *knowledge, now int64) (due []target, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next = never
+	for _, q := range p.all {
+		switch {
+		case q.pullAt == 0:
+		case !q.retry && !k.lacks(q.has):
+			q.pullAt = 0
+		case q.pullAt > now:
+			next = min(next, q.pullAt)
+		default:
+			q.pullAt, q.retry = 0, false
+			due = append(due, target{q.id, q.addr})
+		}
+	}
+	return due, next
+}
+
+// compared returns when the peer was last known to be in step.
+func (p *peers) comparedAt(id string) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil {
+		return q.compared
+	}
+	return -never
+}
+
+// never is a time that does not come.
+const never = int64(1) << 62
+
+// target is somebody to talk to.
+type target struct{ id, addr string }

@@ -1,0 +1,243 @@
+package clusterkit
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/metrics"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/transport"
+	"github.com/skshohagmiah/clusterkit/transport/swim"
+)
+
+// prober runs the failure detector: it carries out its probes over HTTP, tells
+// it what became of them, and hands its verdicts to the writer.
+type prober struct {
+	ck    *ClusterKit
+	woken chan struct{} // capacity 1: the detector wants another time
+
+	mu       sync.Mutex // guards the fields below
+	detector *swim.Detector
+	nodes    []Node // of the newest view that the detector has seen
+	synced   int64  // when a probe last began an exchange
+}
+
+func newProber(ck *ClusterKit) *prober {
+	seed := fnv.New64a()
+	log := ck.log.Identity().Log
+	seed.Write(log[:])
+	return &prober{ck: ck, woken: make(chan struct{}, 1), detector: swim.New(swim.Options{
+		Self: ck.opt.NodeID, Interval: ck.opt.ProbeInterval.Milliseconds(), Seed: seed.Sum64()})}
+}
+
+// run ends with the node's context.
+func (p *prober) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		p.mu.Lock()
+		next := p.detector.Next()
+		p.mu.Unlock()
+		wait := time.Hour
+		if next < swim.Never {
+			wait = time.Duration(max(next-p.ck.now(), 0)) * time.Millisecond
+		}
+		timer.Reset(min(wait, time.Hour))
+		select {
+		case <-timer.C:
+			p.mu.Lock()
+			actions := p.detector.Tick(p.ck.now())
+			p.mu.Unlock()
+			p.carryOut(actions)
+		case <-p.woken:
+		case <-p.ck.ctx.Done():
+			return
+		}
+	}
+}
+
+// update tells the detector of a new view. A node that has not joined accuses
+// nobody, so until then there is nothing to detect.
+func (p *prober) update(cluster *projection.Cluster) {
+	if !p.ck.known().spoken {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.nodes) == len(cluster.Nodes) && (len(p.nodes) == 0 || &p.nodes[0] == &cluster.Nodes[0]) {
+		return // the same list
+	}
+	p.nodes = cluster.Nodes
+	members := make([]swim.Member, 0, len(cluster.Nodes))
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		members = append(members, swim.Member{ID: n.ID, Addr: n.Addr, Incarnation: n.Incarnation, Status: swim.Status(n.Status)})
+	}
+	p.detector.Update(p.ck.now(), members)
+	signal(p.woken)
+}
+
+// accused tells the detector that somebody else accuses a member.
+func (p *prober) accused(e *events.Event) {
+	if e.Log == p.ck.replica.log {
+		return
+	}
+	_, target := events.SplitRegister(e.Register)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detector.Accused(p.ck.now(), e.Actor, target, e.Version)
+	signal(p.woken)
+}
+
+// refuted tells the detector that this node had to answer an accusation.
+func (p *prober) refuted() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detector.Refuted(p.ck.now())
+}
+
+// doubt tells the detector that a request to a member broke: it is probed next.
+func (p *prober) doubt(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detector.Doubt(p.ck.now(), node)
+	signal(p.woken)
+}
+
+// carryOut does what the detector asks for. Nothing here waits.
+func (p *prober) carryOut(actions []swim.Action) {
+	for _, action := range actions {
+		switch a := action.(type) {
+		case swim.Probe:
+			p.ck.run(func() { p.probe(a) }) // ends within its timeout
+		case swim.Indirect:
+			p.ck.metrics.ProbeFailed(metrics.ProbeDirect)
+			for _, via := range a.Via {
+				p.ck.run(func() { p.ask(a, via) }) // ends within its timeout
+			}
+		case swim.Suspect:
+			p.ck.metrics.ProbeFailed(metrics.ProbeIndirect)
+			p.accuse(events.NodeSuspected, events.RankSuspected, a.Target, a.Incarnation, a.Reason)
+		case swim.Convict:
+			p.accuse(events.NodeFailed, events.RankFailed, a.Target, a.Incarnation, a.Reason)
+		}
+	}
+}
+
+// report tells the detector how a probe ended.
+func (p *prober) report(r swim.Report) {
+	p.mu.Lock()
+	actions := p.detector.Result(p.ck.now(), r)
+	p.mu.Unlock()
+	signal(p.woken)
+	p.carryOut(actions)
+}
+
+// probe asks a member whether it is there. The request carries the digest, so
+// that the same message finds out whether both know the same.
+func (p *prober) probe(a swim.Probe) {
+	ctx, cancel := context.WithTimeout(p.ck.ctx, time.Duration(a.Timeout)*time.Millisecond)
+	defer cancel()
+	k := p.ck.known().knowledge
+	req := &transport.ProbeRequest{Header: p.ck.header(a.Target), Digest: k.digest}
+	if n, ok := k.cluster.Node(a.Target); ok && (n.Status == projection.StatusSuspected || n.Status == projection.StatusFailed) {
+		req.Accused = n.Incarnation
+	}
+	began := time.Now()
+	resp, err := p.ck.client.Probe(ctx, a.Addr, req)
+	report := swim.Report{ID: a.ID}
+	switch {
+	case err != nil:
+		report.Detail = err.Error()
+	case resp.Degraded != "":
+		report.Detail = "answers that " + resp.Degraded
+	default:
+		rtt := time.Since(began)
+		report.Outcome, report.RTT = swim.Acked, rtt.Milliseconds()
+		p.ck.metrics.Probed(rtt)
+		p.answered(target{a.Target, a.Addr}, k, resp, began)
+	}
+	if p.ck.ctx.Err() == nil {
+		p.report(report)
+	}
+}
+
+// answered makes use of the digest that came with an answer: at most one
+// exchange a second begins this way.
+func (p *prober) answered(from target, k *knowledge, resp *transport.ProbeResponse, began time.Time) {
+	p.ck.noteWall(from.id, resp.Wall, began)
+	p.ck.metrics.PeerSeen(from.id)
+	now := p.ck.now()
+	if resp.Equal {
+		p.ck.peers.equal(from.id, k, now)
+		return
+	}
+	p.mu.Lock()
+	soon := now < p.synced+1000
+	if !soon {
+		p.synced = now
+	}
+	p.mu.Unlock()
+	if !soon {
+		p.ck.talk(from, compare)
+	}
+}
+
+// ask asks another member to probe for this one.
+func (p *prober) ask(a swim.Indirect, via swim.Member) {
+	ctx, cancel := context.WithTimeout(p.ck.ctx, time.Duration(a.Timeout)*time.Millisecond)
+	defer cancel()
+	resp, err := p.ck.client.Probe(ctx, via.Addr, &transport.ProbeRequest{Header: p.ck.header(via.ID),
+		Digest: p.ck.known().digest, Target: a.Target, TargetAddr: a.Addr})
+	report := swim.Report{ID: a.ID}
+	switch {
+	case err != nil:
+		report.Detail = err.Error()
+	case resp.Reached:
+		report.Outcome = swim.Acked
+	default:
+		report.Outcome = swim.Nacked
+	}
+	if p.ck.ctx.Err() == nil {
+		p.report(report)
+	}
+}
+
+// reach probes a member on behalf of another.
+func (ck *ClusterKit) reach(ctx context.Context, req *transport.ProbeRequest) bool {
+	ctx, cancel := context.WithTimeout(ctx, ck.opt.ProbeInterval/2)
+	defer cancel()
+	resp, err := ck.client.Probe(ctx, req.TargetAddr, &transport.ProbeRequest{
+		Header: ck.header(req.Target), Digest: ck.known().digest})
+	return err == nil && resp.Degraded == ""
+}
+
+// accuse writes an accusation, unless what it rests on has changed meanwhile.
+func (p *prober) accuse(t events.Type, rank uint8, node string, incarnation uint64, reason string) {
+	p.ck.run(func() { // ends when the writer has answered
+		err := p.ck.do(p.ck.ctx, func(r *replica, wall int64) error { return r.accuse(wall, t, rank, node, incarnation, reason) })
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) {
+			p.ck.opt.Logger.Warn("accusation not written", "node", node, "err", err)
+		}
+	})
+}
+
+// accused answers a peer that says, in its probe, that this node is suspected
+// or failed.
+func (ck *ClusterKit) accused(ctx context.Context, req *transport.ProbeRequest) error {
+	k := ck.known().knowledge
+	if n, ok := k.cluster.Node(ck.opt.NodeID); !k.spoken || !ok || n.Incarnation > req.Accused {
+		return nil // refuted already; the peer will learn of it
+	}
+	if req.Accused > events.MaxVersion/2 {
+		return transport.Errorf(http.StatusBadRequest, transport.ErrorBadRequest, "accused incarnation %d is out of range", req.Accused)
+	}
+	return ck.do(ctx, func(r *replica, wall int64) error {
+		return r.answerAccusation(wall, req.Accused, req.From)
+	})
+}

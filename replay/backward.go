@@ -1,0 +1,117 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+)
+
+// newest keeps the newest so many of the values added to it; with limit 0 it
+// keeps all.
+type newest[T any] struct {
+	limit int
+	ring  []T
+	next  int // the oldest, once the ring is full
+}
+
+func (n *newest[T]) add(v T) {
+	if n.limit == 0 || len(n.ring) < n.limit {
+		n.ring = append(n.ring, v)
+		return
+	}
+	n.ring[n.next] = v
+	n.next = (n.next + 1) % n.limit
+}
+
+// all yields what was kept, oldest or newest first.
+func (n *newest[T]) all(reverse bool) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for i := range n.ring {
+			if reverse {
+				i = len(n.ring) - 1 - i
+			}
+			if !yield(n.ring[(n.next+i)%len(n.ring)]) {
+				return
+			}
+		}
+	}
+}
+
+// backward reads the log segment by segment from its end, until it has the
+// newest events asked for.
+func (w *window) backward(ctx context.Context, yield func(*Line, error) bool) {
+	var found []Entry // newest first along the axis known; sorted when it is true
+	line := Line{Names: w.names}
+	emit := func(e *Entry) bool {
+		line.Entry = *e
+		return yield(&line, nil)
+	}
+	for i := len(w.segments) - 1; i >= w.first; i-- {
+		part, ok := w.part(ctx, i, w.Limit, yield)
+		if !ok {
+			return
+		}
+		if w.axis == Known && w.Limit == 0 {
+			for j := len(part) - 1; j >= 0; j-- {
+				if !emit(&part[j]) {
+					return
+				}
+			}
+			continue
+		}
+		slices.Reverse(part)
+		if found = append(found, part...); w.enough(ctx, &found, i) {
+			break
+		}
+	}
+	if !w.Reverse {
+		slices.Reverse(found)
+	}
+	for i := range found {
+		if !emit(&found[i]) {
+			return
+		}
+	}
+}
+
+// part returns the events of segment i that are asked for, in local order: all
+// of them, or at most the newest limit along the axis known.
+func (w *window) part(ctx context.Context, i, limit int, yield func(*Line, error) bool) ([]Entry, bool) {
+	if w.axis == True {
+		limit = 0
+	}
+	part := newest[Entry]{limit: limit}
+	for e, err := range w.entries(ctx, i, i+1) {
+		var damage *Damage
+		if err != nil {
+			if !yield(nil, err) || !errors.As(err, &damage) {
+				return nil, false
+			}
+			continue
+		}
+		kept := *e
+		kept.Event = e.Event.Clone()
+		part.add(kept)
+	}
+	return slices.Collect(part.all(false)), true
+}
+
+// enough brings what was found in the segments from i on into its order and
+// size, and reports whether older segments can add nothing.
+func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
+	if w.axis == Known {
+		if len(*found) < w.Limit {
+			return false
+		}
+		*found = (*found)[:w.Limit]
+		return true
+	}
+	slices.SortFunc(*found, func(a, b Entry) int { return KeyOf(&b.Event).Compare(KeyOf(&a.Event)) })
+	if w.Limit == 0 || len(*found) < w.Limit {
+		return false
+	}
+	*found = slices.Clip((*found)[:w.Limit])
+	base, err := w.source.feed.base(ctx, i)
+	return err == nil && base.MaxTime() < (*found)[w.Limit-1].Event.Time
+}

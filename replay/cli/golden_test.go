@@ -1,0 +1,143 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/skshohagmiah/clusterkit/replay/cli"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// incident writes the made-up past into the working directory, which is one of
+// its own for the rest of the test.
+func incident(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { replaytest.Incident(t, dir).Close() })
+	t.Chdir(dir)
+}
+
+// run runs one command in this process.
+func run(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Main(context.Background(), args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// transcript is what a person sees who runs a command.
+func transcript(command string) string {
+	code, out, errs := run(strings.Fields(command)...)
+	text := "$ clusterkit-replay " + command + "\n" + out
+	for line := range strings.Lines(errs) {
+		text += "stderr: " + line
+	}
+	return text + "exit " + strconv.Itoa(code) + "\n\n"
+}
+
+// golden compares the transcripts of commands with a file. The working
+// directory is not that of the package, so the file is given by its full path.
+func golden(t *testing.T, file string, commands ...string) {
+	t.Helper()
+	var got strings.Builder
+	for _, command := range commands {
+		got.WriteString(transcript(command))
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", filepath.Base(file), diff)
+	}
+}
+
+func testdata(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestGolden(t *testing.T) {
+	files := map[string][]string{
+		"log.txt": {
+			"log n1",
+			"log n1 --axis known",
+			"log n1 --partition 2 -p",
+			"log n3 --node n3 -n 3",
+			"log n3 --node n3 -n 3 --reverse",
+			"log n1 n1:12..n1:15",
+			"log n1 --type Node* --actor operator:*",
+			"log n1 --since 2000-01-01T01:00:00Z",
+			"log n1 --until head~30 -o csv",
+			"log n2 --origin n2 -n 2 -o json",
+			"log n2 -n 2 -o jsonl -p",
+			"log n1 --type Nothing",
+		},
+		"state.txt": {
+			"state n1",
+			"state n1 --at first",
+			"state n1 --at 2000-01-01T00:01:20Z",
+			"state n1 --at n1:20 --partition 1-2",
+			"state n3 --at 2000-01-01T00:01:20Z --axis known --node n3",
+			"state n1 --at @3",
+			"state n1 --at n2:3,n1:9 -o csv",
+			"state n1 --at head~40 -o json --partition 2",
+			"state n1/cluster-state.json --node n3",
+		},
+		"diff.txt": {
+			"diff n1 first..head",
+			"diff n1 n1:20..head~3 --stat",
+			"diff n1 n1:20..n1:22",
+			"diff n1 n3",
+			"diff n1 n3 -o json",
+			"diff n1 n1:20..n1:22 -o csv",
+			"diff n2 n3 --at n1:20",
+			"diff n1 head..head",
+		},
+		"verify.txt": {
+			"verify n1",
+			"verify n1 n3 -o csv",
+			"verify n2 -o json",
+			"verify n1/wal",
+			"verify n1/cluster-state.json",
+		},
+		"converge.txt": {
+			"converge n1 n2 n3",
+			"converge n1 n2 -o json",
+			"converge n1 n1/cluster-state.json",
+			"converge n2 n1 n3 -o csv",
+		},
+		"usage.txt": {
+			"", "--help", "log --help", "lgo", "log --partitoin 3", "log n1 nonsense", "log no/such/dir", "log n1 @x", "log n1 n1:3",
+			"log n1 n2", "log n1 --type [", "log n1 --axis both", "log n1 -n -4", "state n1 --at n9:4", "state n1 --at n1:999", "state n1 --at @9999",
+			"converge n1", "diff n1", "log n1 -o xml", "state n1 --tz Mars/Phobos", "log n1 --partition x",
+		},
+	}
+	paths := make(map[string]string)
+	for name := range files {
+		paths[name] = testdata(t, name)
+	}
+	incident(t)
+	for name, commands := range files {
+		t.Run(name, func(t *testing.T) { golden(t, paths[name], commands...) })
+	}
+}

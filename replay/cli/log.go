@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+// logFlags are the flags of log.
+type logFlags struct {
+	filterFlags
+	changes bool
+}
+
+func (a *app) logCommand() *cobra.Command {
+	var f logFlags
+	cmd := &cobra.Command{
+		Use:   "log [LOG] [A..B]",
+		Short: "Print the events of a log",
+		Example: `  clusterkit-replay log data/n1 --since -15m           what happened in the last 15 minutes
+  clusterkit-replay log data/n1 --partition 17 -p      every owner of partition 17, and why
+  clusterkit-replay log data/n1 -n 20 --type 'Node*'   the newest 20 events about nodes`,
+		RunE: func(_ *cobra.Command, words []string) error { return a.runLog(&f, words) },
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVarP(&f.changes, "patch", "p", false, "also say what each event changed")
+	return cmd
+}
+
+func (a *app) runLog(f *logFlags, words []string) error {
+	args, err := a.classify(words)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(args.noSubject(), args.noPoints()); err != nil {
+		return err
+	}
+	q, err := a.query(&f.filterFlags, &args)
+	if err != nil {
+		return err
+	}
+	q.Changes = f.changes
+	name, err := args.oneLog()
+	if err != nil {
+		return err
+	}
+	source, err := a.open(name)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	lines := 0
+	p := a.linePrinter(&f.filterFlags, f.changes)
+	for line, err := range source.Log(a.ctx, q) {
+		var damage *replay.Damage
+		if errors.As(err, &damage) {
+			if err := p.flush(); err != nil {
+				return err
+			}
+			a.damaged(damage)
+			continue
+		}
+		if lines++; err == nil {
+			err = p.print(line)
+		}
+		if err != nil {
+			return errors.Join(err, p.end())
+		}
+	}
+	if lines == 0 && a.code == exitYes {
+		a.note("no event matches")
+	}
+	return p.end()
+}
+
+// linePrinter prints the lines of a log in one of the formats.
+type linePrinter struct {
+	print func(*replay.Line) error
+	flush func() error // what is held back
+	end   func() error
+}
+
+func (a *app) linePrinter(f *filterFlags, changes bool) linePrinter {
+	nothing := func() error { return nil }
+	switch a.format {
+	case "jsonl":
+		var buf []byte
+		return linePrinter{func(l *replay.Line) error {
+			buf = append(l.AppendJSON(buf[:0]), '\n')
+			_, err := a.out.Write(buf)
+			return err
+		}, nothing, nothing}
+	case "json":
+		return a.jsonLines()
+	case "csv":
+		w := a.csv("index", "received", "time", "event", "actor", "type", "subject", "cause", "what")
+		return linePrinter{func(l *replay.Line) error { return w.row(csvLine(l)...) }, nothing, w.end}
+	}
+	t := newTable(a.out, a, ">INDEX", a.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT")
+	return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, changes) }, t.flush, t.flush}
+}
+
+// jsonLines prints all lines as one array.
+func (a *app) jsonLines() linePrinter {
+	buf, n := []byte{}, 0
+	return linePrinter{
+		print: func(l *replay.Line) error {
+			sep := ",\n"
+			if n++; n == 1 {
+				sep = "[\n"
+			}
+			buf = l.AppendJSON(append(buf[:0], sep...))
+			_, err := a.out.Write(buf)
+			return err
+		},
+		flush: func() error { return nil },
+		end: func() error {
+			text := "\n]\n"
+			if n == 0 {
+				text = "[]\n"
+			}
+			_, err := a.out.WriteString(text)
+			return err
+		},
+	}
+}
+
+func csvLine(l *replay.Line) []string {
+	e := &l.Event
+	received := ""
+	if l.Received > 0 {
+		received = events.NewTimestamp(l.Received, 0).String()
+	}
+	return []string{strconv.FormatUint(l.Index, 10), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
+		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), replay.What(e)}
+}
+
+// tableLine prints one event for people.
+func (a *app) tableLine(t *table, l *replay.Line, changes bool) error {
+	e := &l.Event
+	what := replay.What(e)
+	if late := l.Late(); late > 0 {
+		what += " (known here " + replay.Span(late) + " later)"
+	}
+	err := t.row(strconv.FormatUint(l.Index, 10), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
+		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what))
+	if err != nil || !changes {
+		return err
+	}
+	return t.under(changeLines(l)...)
+}
+
+// changeLines says what an event changed.
+func changeLines(l *replay.Line) []string {
+	if len(l.Changes) == 0 {
+		switch text := l.Outcome.String(); text {
+		case "superseded":
+			return []string{"no change: a later event owns " + l.Event.Register + " already"}
+		case "won", "fact":
+			return []string{"no change of the state"}
+		default:
+			return []string{"no change: " + text}
+		}
+	}
+	lines := make([]string, len(l.Changes))
+	for i, c := range l.Changes {
+		lines[i] = strings.TrimSpace(c.Field + ": " + dash(c.From) + " -> " + dash(c.To))
+	}
+	return lines
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+// filterFlags are the flags that choose events.
+type filterFlags struct {
+	types, nodes, origins, actors []string
+	partitions                    string
+	since, until                  string
+	axis                          string
+	limit                         int
+	reverse                       bool
+}
+
+func (f *filterFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.types, "type", nil, "only these `types`; globs such as 'Node*' or 'app/*'")
+	flags.StringSliceVar(&f.nodes, "node", nil, "only what is about these `nodes`, or gives or takes a partition from them")
+	flags.StringSliceVar(&f.origins, "origin", nil, "only what these `nodes` wrote")
+	flags.StringVar(&f.partitions, "partition", "", "only these partitions, `numbers` such as 3,10-20")
+	flags.StringSliceVar(&f.actors, "actor", nil, "only what these `actors` asked for; globs such as 'operator:*'")
+	flags.StringVar(&f.since, "since", "", "from this `point` on")
+	flags.StringVar(&f.until, "until", "", "up to this `point`")
+	f.addAxis(cmd)
+	flags.IntVarP(&f.limit, "limit", "n", 0, "only the newest `N`")
+	flags.BoolVar(&f.reverse, "reverse", false, "newest first")
+}
+
+func (f *filterFlags) addAxis(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+}
+
+// query turns the flags into a query.
+func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
+	q := replay.Query{Limit: f.limit, Reverse: f.reverse}
+	q.Filter = replay.Filter{Types: f.types, Nodes: f.nodes, Origins: f.origins, Actors: f.actors}
+	if f.limit < 0 {
+		return q, usagef("-n %d: want a number from 1", f.limit)
+	}
+	if err := q.Filter.Check(); err != nil {
+		return q, &usageError{err}
+	}
+	var err error
+	if f.partitions != "" {
+		if q.Filter.Partitions, err = replay.ParseIntervals(f.partitions); err != nil {
+			return q, usagef("--partition %w", err)
+		}
+	}
+	if q.Axis, err = replay.ParseAxis(f.axis); err != nil {
+		return q, &usageError{err}
+	}
+	if q.Since, err = a.pointFlag("since", f.since); err != nil {
+		return q, err
+	}
+	if q.Until, err = a.pointFlag("until", f.until); err != nil {
+		return q, err
+	}
+	switch {
+	case len(args.ranges) > 1:
+		return q, usagef("two ranges")
+	case len(args.ranges) == 1:
+		q.Range = args.ranges[0]
+	}
+	return q, nil
+}
+
+// pointFlag reads the point of a flag; the zero Point when it is not given.
+func (a *app) pointFlag(name, text string) (replay.Point, error) {
+	if text == "" {
+		return replay.Point{}, nil
+	}
+	p, err := a.grammar.Point(text)
+	if err != nil {
+		return p, usagef("--%s %w", name, err)
+	}
+	if p.IsTimeOfDay() && strings.Contains(text, ":") {
+		a.assumed = append(a.assumed, p)
+	}
+	return p, nil
+}

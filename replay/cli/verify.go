@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "verify [LOG...]",
+		Short: "Prove that a log is whole and means what it says",
+		Example: `  clusterkit-replay verify data/n1                 every check, on everything
+  clusterkit-replay verify data/n1 data/n2         the same for several logs
+  clusterkit-replay verify data/n1 -o json         for programs`,
+		RunE: func(_ *cobra.Command, words []string) error { return a.runVerify(words, strict) },
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "a check that could not be made is not enough evidence: exit 5")
+	return cmd
+}
+
+func (a *app) runVerify(words []string, strict bool) error {
+	args, err := a.classify(words)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
+		return err
+	}
+	if len(args.logs) == 0 {
+		args.logs = []string{"."}
+	}
+	var all []*replay.Verification
+	for _, name := range args.logs {
+		v, err := a.verify(name)
+		if err != nil {
+			return err
+		}
+		all = append(all, v)
+		a.code = max(a.code, verifyCode(v, strict))
+		if a.format == "table" {
+			a.printVerification(v, len(args.logs) > 1)
+		}
+	}
+	return a.reportVerifications(all)
+}
+
+func (a *app) verify(name string) (*replay.Verification, error) {
+	source, err := a.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	return replay.Verify(a.ctx, source)
+}
+
+func verifyCode(v *replay.Verification, strict bool) int {
+	switch {
+	case len(v.Damage) > 0:
+		return exitDamaged
+	case v.Result == replay.Fail:
+		return exitNo
+	case v.Result == replay.Skip:
+		return exitUnknown
+	}
+	for i := range v.Checks {
+		if strict && v.Checks[i].Result == replay.Skip {
+			return exitUnknown
+		}
+	}
+	return exitYes
+}
+
+func (a *app) reportVerifications(all []*replay.Verification) error {
+	switch a.format {
+	case "json":
+		if len(all) == 1 {
+			return a.json(all[0])
+		}
+		return a.json(all)
+	case "jsonl":
+		for _, v := range all {
+			for i := range v.Checks {
+				line := struct {
+					Log string `json:"log"`
+					*replay.Check
+				}{v.Log, &v.Checks[i]}
+				if err := a.jsonl(line); err != nil {
+					return err
+				}
+			}
+		}
+	case "csv":
+		w := a.csv("log", "check", "result", "what", "findings")
+		for _, v := range all {
+			for i := range v.Checks {
+				c := &v.Checks[i]
+				if err := w.row(v.Log, c.Name, string(c.Result), c.What, fmt.Sprint(len(c.Findings)+c.More)); err != nil {
+					return err
+				}
+			}
+		}
+		return w.end()
+	}
+	return nil
+}
+
+func (a *app) printVerification(v *replay.Verification, several bool) {
+	if several {
+		a.printf("%s\n", a.bold(v.Log))
+	}
+	for i := range v.Checks {
+		c := &v.Checks[i]
+		a.printf("%s  %-10s  %s\n", a.judge(string(c.Result)), c.Name, c.What)
+		for j := range c.Findings {
+			f := &c.Findings[j]
+			a.printf("        %s%s\n", place(f), f.Text)
+		}
+		if c.More > 0 {
+			a.printf("        and %d more\n", c.More)
+		}
+	}
+	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s", v.Result, v.Log)))
+}
+
+// place says where a finding is.
+func place(f *replay.Finding) string {
+	text := ""
+	if f.Index > 0 {
+		text += fmt.Sprintf("@%d ", f.Index)
+	}
+	if !f.Event.IsZero() {
+		text += f.Event.String() + " "
+	}
+	if f.File != "" && f.Index > 0 && f.Offset > 0 {
+		text += fmt.Sprintf("(%s byte %d) ", f.File, f.Offset)
+	}
+	return text
+}

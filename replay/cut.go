@@ -1,0 +1,245 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/skshohagmiah/clusterkit/events"
+)
+
+// ErrBeyond is wrapped when a point lies behind the end of a log: there is no
+// evidence of it, yet.
+var ErrBeyond = errors.New("beyond the end of this log")
+
+// cut divides a history at a point: what it covers is before or at the point.
+type cut struct {
+	axis   Axis
+	index  uint64        // Known: covers local indexes up to this one
+	key    Key           // True: covers events up to this one
+	vector events.Vector // when not nil: covers these events, on either axis
+	strict bool          // True: the key itself is not covered
+}
+
+// covers reports whether an event at a local index is before or at the point.
+func (c *cut) covers(index uint64, e *events.Event) bool {
+	switch {
+	case c.vector != nil:
+		return c.vector.Covers(e.ID())
+	case c.axis == Known:
+		return index <= c.index
+	}
+	if e.Time != c.key.Time {
+		return e.Time < c.key.Time
+	}
+	if c.strict {
+		return KeyOf(e).Compare(c.key) < 0
+	}
+	return KeyOf(e).Compare(c.key) <= 0
+}
+
+// known reports whether the cut is a local index and nothing else.
+func (c *cut) known() bool { return c.axis == Known && c.vector == nil }
+
+// before moves a cut that was resolved from p to right before p.
+func (c cut) before(p Point) cut {
+	switch {
+	case c.vector != nil, p.kind == pointFirst, p.kind == pointHead && p.n == 0:
+	case c.axis == Known:
+		c.index = max(c.index, 1) - 1
+	case p.kind == pointTime && p.time.Counter() == 0xffff:
+		c.key, c.strict = Key{Time: events.NewTimestamp(p.time.Millis(), 0)}, true
+	case p.kind == pointTime:
+		c.key, c.strict = Key{Time: p.time}, true
+	default:
+		c.strict = true
+	}
+	return c
+}
+
+// everything covers all events.
+func everything() cut { return cut{axis: Known, index: ^uint64(0)} }
+
+// resolve turns a point into a cut of this log. Its error is a *PointError
+// when the log can have no such point, and wraps ErrBeyond or ErrNotKept when
+// the log does not reach that far.
+func (s *Source) resolve(ctx context.Context, p Point, axis Axis) (cut, error) {
+	switch p.kind {
+	case pointFirst:
+		first := s.feed.segments()[0].first
+		return cut{axis: Known, index: first - 1}, nil
+	case pointHead:
+		if p.n == 0 {
+			return everything(), nil
+		}
+		return s.cutBefore(ctx, p, axis)
+	case pointIndex:
+		return s.cutIndex(ctx, p, axis)
+	case pointEvent:
+		return s.cutEvent(ctx, p, axis)
+	case pointTime:
+		if axis == Known {
+			return s.cutReceived(ctx, p)
+		}
+		return cut{axis: True, key: Key{Time: p.time, Log: lastLog, Seq: ^uint64(0)}}, nil
+	case pointVector:
+		return s.cutVector(ctx, p)
+	}
+	return cut{}, &PointError{p.text, "no point"}
+}
+
+// lastLog orders after every log.
+var lastLog = events.LogID(slices.Repeat([]byte{0xff}, len(events.LogID{})))
+
+// cutIndex resolves @n.
+func (s *Source) cutIndex(ctx context.Context, p Point, axis Axis) (cut, error) {
+	segments := s.feed.segments()
+	if p.n < segments[0].first-1 {
+		return cut{}, fmt.Errorf("%s: %w: it begins at @%d", p.text, ErrNotKept, segments[0].first)
+	}
+	var last uint64
+	for e, err := range s.feed.entries(ctx, segments[segmentOf(segments, p.n)].first) {
+		var damage *Damage
+		switch {
+		case errors.As(err, &damage):
+			last = max(last, damage.Until)
+			continue
+		case err != nil:
+			return cut{}, err
+		}
+		last = e.Index
+		if e.Index < p.n {
+			continue
+		}
+		if axis == True && e.IsEvent() {
+			return cut{axis: True, key: KeyOf(&e.Event)}, nil
+		}
+		if axis == True {
+			return cut{}, &PointError{p.text, "it is a snapshot, which has no time; name an event or use the axis known"}
+		}
+		break
+	}
+	if p.n > last {
+		return cut{}, fmt.Errorf("%s: %w: it ends at @%d", p.text, ErrBeyond, last)
+	}
+	return cut{axis: Known, index: p.n}, nil
+}
+
+// cutBefore resolves head~n.
+func (s *Source) cutBefore(ctx context.Context, p Point, axis Axis) (cut, error) {
+	segments := s.feed.segments()
+	// Walk back over segments until they hold more than n events.
+	var behind uint64
+	for i := len(segments) - 1; i >= 0; i-- {
+		var indexes []uint64
+		for e, err := range s.feed.entries(ctx, segments[i].first) {
+			var damage *Damage
+			switch {
+			case errors.As(err, &damage):
+				continue
+			case err != nil:
+				return cut{}, err
+			}
+			if i+1 < len(segments) && e.Index >= segments[i+1].first {
+				break
+			}
+			if e.IsEvent() {
+				indexes = append(indexes, e.Index)
+			}
+		}
+		if behind+uint64(len(indexes)) > p.n {
+			index := indexes[uint64(len(indexes))-1-(p.n-behind)]
+			return s.cutIndex(ctx, Point{kind: pointIndex, n: index, text: p.text}, axis)
+		}
+		behind += uint64(len(indexes))
+	}
+	if behind == p.n {
+		return s.resolve(ctx, First(), axis)
+	}
+	return cut{}, fmt.Errorf("%s: %w: it keeps %d events", p.text, ErrNotKept, behind)
+}
+
+// cutEvent resolves n2:77.
+func (s *Source) cutEvent(ctx context.Context, p Point, axis Axis) (cut, error) {
+	id, err := s.eventID(ctx, p)
+	if err != nil {
+		return cut{}, err
+	}
+	e, err := s.find(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return cut{}, fmt.Errorf("%s: %w", p.text, ErrBeyond)
+	}
+	if err != nil {
+		return cut{}, fmt.Errorf("%s: %w", p.text, err)
+	}
+	if axis == Known {
+		return cut{axis: Known, index: e.Index}, nil
+	}
+	return cut{axis: True, key: KeyOf(&e.Event)}, nil
+}
+
+func (s *Source) eventID(ctx context.Context, p Point) (events.ID, error) {
+	names, err := s.Names(ctx)
+	if err != nil {
+		return events.ID{}, err
+	}
+	log, err := names.Resolve(p.name)
+	if err != nil {
+		return events.ID{}, &PointError{p.text, err.Error()}
+	}
+	return events.ID{Log: log, Seq: p.n}, nil
+}
+
+// cutVector resolves n1:9,n2:4.
+func (s *Source) cutVector(ctx context.Context, p Point) (cut, error) {
+	c := cut{axis: Known, vector: events.Vector{}}
+	for _, part := range p.parts {
+		part.text = p.text
+		id, err := s.eventID(ctx, part)
+		if err != nil {
+			return cut{}, err
+		}
+		c.vector[id.Log] = id.Seq
+	}
+	return c, nil
+}
+
+// cutReceived resolves a time along the axis known: what had been appended
+// here by then.
+func (s *Source) cutReceived(ctx context.Context, p Point) (cut, error) {
+	segments := s.feed.segments()
+	limit := p.time.Millis()
+	c := cut{axis: Known, index: segments[0].first - 1}
+	lo, hi := 0, len(segments)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		after := false
+		for e, err := range s.feed.entries(ctx, segments[mid].first) {
+			after = err == nil && e.Received > limit
+			break
+		}
+		if after {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	for e, err := range s.feed.entries(ctx, segments[max(lo-1, 0)].first) {
+		var damage *Damage
+		switch {
+		case errors.As(err, &damage):
+			continue
+		case err != nil:
+			return cut{}, err
+		}
+		if e.Received == 0 && e.IsEvent() {
+			return cut{}, &PointError{p.text, "this log does not say when it learnt of an event; use the axis true"}
+		}
+		if e.Received > limit {
+			break
+		}
+		c.index = e.Index
+	}
+	return c, nil
+}

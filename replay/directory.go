@@ -1,0 +1,238 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// directory reads a data directory, or a wal directory.
+type directory struct {
+	path string
+	abs  string
+	list []segment
+}
+
+// openDirectory opens the log in path. It fails when there is none.
+func openDirectory(path string) (*directory, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	d := &directory{path: path, abs: abs}
+	r, err := eventlog.OpenReader(path)
+	var corrupt *eventlog.CorruptError
+	if errors.As(err, &corrupt) {
+		return nil, &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, Reason: corrupt.Reason}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	segments, err := r.Segments()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range segments {
+		d.list = append(d.list, segment{first: s.First, file: d.name(s.File)})
+	}
+	if len(d.list) == 0 {
+		d.list = []segment{{first: 1, file: path}}
+	}
+	return d, nil
+}
+
+func (d *directory) segments() []segment { return d.list }
+
+func (d *directory) close() error { return nil }
+
+// base reads the snapshot with which segment i begins. When the program that
+// wrote the log made none, it folds what comes before.
+func (d *directory) base(ctx context.Context, i int) (*projection.State, error) {
+	state := projection.NewState()
+	for e, err := range d.entries(ctx, d.list[i].first) {
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Index != d.list[i].first || e.IsEvent():
+			return nil, &Damage{File: e.File, Offset: e.Offset, From: d.list[i].first, Until: e.Index, Reason: "no snapshot at the start"}
+		case len(e.Snapshot) > 0:
+			return projection.ReadSnapshot(e.Snapshot)
+		}
+		break
+	}
+	if i == 0 {
+		return state, nil
+	}
+	state, err := d.base(ctx, i-1)
+	if err != nil {
+		return nil, err
+	}
+	for e, err := range d.entries(ctx, d.list[i-1].first) {
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Index >= d.list[i].first:
+			return state, nil
+		case e.IsEvent():
+			state.Apply(&e.Event)
+		case len(e.Snapshot) > 0:
+			other, err := projection.ReadSnapshot(e.Snapshot)
+			if err != nil {
+				return nil, err
+			}
+			state.Merge(other)
+		}
+	}
+	return state, nil
+}
+
+// entries reads on from a local index. What is damaged is skipped and told.
+func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		r, err := eventlog.OpenReader(d.path)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.Close()
+		if err := r.Seek(from); err != nil {
+			if errors.Is(err, eventlog.ErrCompacted) {
+				err = fmt.Errorf("%w: %w", ErrNotKept, err)
+			}
+			yield(nil, err)
+			return
+		}
+		s := scanner{directory: d, reader: r, yield: yield, next: from}
+		s.run(ctx)
+	}
+}
+
+// scanner turns records into entries.
+type scanner struct {
+	*directory
+	reader  *eventlog.Reader
+	decoder events.Decoder
+	yield   func(*Entry, error) bool
+	entry   Entry
+	next    uint64  // index behind the last record that was read
+	damage  *Damage // met, and not yet told because its end is not known
+	file    string  // as records name it
+	shown   string  // as the answer names it
+	count   int
+}
+
+func (s *scanner) run(ctx context.Context) {
+	for {
+		err := s.reader.Scan(func(r *eventlog.Record) error {
+			if s.count++; s.count%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return s.record(r)
+		})
+		var corrupt *eventlog.CorruptError
+		switch {
+		case err == nil:
+			s.end()
+			return
+		case errors.Is(err, errStop):
+			return
+		case errors.As(err, &corrupt):
+			if !s.tell(0) {
+				return
+			}
+			s.damage = s.damageOf(corrupt)
+			if err := s.reader.Skip(); err != nil {
+				s.end()
+				return
+			}
+		default:
+			s.yield(nil, err)
+			return
+		}
+	}
+}
+
+// record yields one record.
+func (s *scanner) record(r *eventlog.Record) error {
+	if !s.tell(r.Index) {
+		return errStop
+	}
+	s.next = r.Index + 1
+	s.entry = Entry{Index: r.Index, Received: r.Received, File: s.name(r.File), Offset: r.Offset, Size: r.Size}
+	if r.Kind == eventlog.KindSnapshot {
+		s.entry.Base = r.Offset == 0
+		if s.entry.Snapshot = r.Bytes; r.Bytes == nil {
+			s.entry.Snapshot = []byte{}
+		}
+	} else {
+		var err error
+		if s.entry.Event, err = s.decoder.Decode(r.Bytes); err != nil {
+			s.damage = &Damage{File: s.entry.File, Offset: r.Offset, Bytes: int64(r.Size), From: r.Index, Reason: err.Error()}
+			return nil
+		}
+	}
+	if !s.yield(&s.entry, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// tell yields damage that was met, now that it is known where it ends.
+func (s *scanner) tell(until uint64) bool {
+	d := s.damage
+	if d == nil {
+		return true
+	}
+	d.Until, s.damage = until, nil
+	return s.yield(nil, d)
+}
+
+// end tells what is wrong with the end of the log. A tail that was cut off by
+// a crash, or is being written, is not.
+func (s *scanner) end() {
+	if s.tell(0) {
+		if corrupt := s.reader.Torn().Damaged; corrupt != nil {
+			s.yield(nil, s.damageOf(corrupt))
+		}
+	}
+}
+
+func (s *scanner) damageOf(corrupt *eventlog.CorruptError) *Damage {
+	return &Damage{File: s.name(corrupt.File), Offset: corrupt.Offset, From: max(corrupt.Index, s.next), Reason: corrupt.Reason}
+}
+
+// name returns the path of a file as the caller would have written it.
+func (s *scanner) name(file string) string {
+	if file != s.file {
+		s.file, s.shown = file, s.directory.name(file)
+	}
+	return s.shown
+}
+
+func (d *directory) name(file string) string {
+	if rest, ok := strings.CutPrefix(file, d.abs+string(filepath.Separator)); ok {
+		return filepath.Join(d.path, rest)
+	}
+	return file
+}
+
+// identityOf returns whose log the directory holds, as far as it says so.
+func identityOf(path string) (node, cluster string) {
+	id, err := eventlog.ReadIdentity(path)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Clean(path)) == "wal" {
+		id, err = eventlog.ReadIdentity(filepath.Dir(filepath.Clean(path)))
+	}
+	if err != nil {
+		return "", ""
+	}
+	return id.NodeID, id.Cluster
+}

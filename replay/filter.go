@@ -1,0 +1,123 @@
+package replay
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/events"
+)
+
+// Filter chooses events. Each field that is not empty must agree; within a
+// field one of its values must. The zero Filter chooses all.
+type Filter struct {
+	Types      []string   // globs: "Node*", "app/order-*"
+	Nodes      []string   // what is about a node, or gives it a partition or takes one
+	Origins    []string   // who wrote it: a node or a LogID
+	Partitions []Interval // of partition numbers
+	Actors     []string   // globs: who asked for it
+}
+
+// Interval holds the numbers First to Last, both included.
+type Interval struct{ First, Last int }
+
+// ParseIntervals reads "3" or "3,10-20".
+func ParseIntervals(text string) ([]Interval, error) {
+	var all []Interval
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		if !ranged {
+			last = first
+		}
+		a, err := strconv.ParseUint(first, 10, 31)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a number or a range such as 10-20", part)
+		}
+		b, err := strconv.ParseUint(last, 10, 31)
+		if err != nil || b < a {
+			return nil, fmt.Errorf("%q is not a number or a range such as 10-20", part)
+		}
+		all = append(all, Interval{int(a), int(b)})
+	}
+	return all, nil
+}
+
+// Check reports a pattern that cannot be read.
+func (f *Filter) Check() error {
+	for _, pattern := range slices.Concat(f.Types, f.Actors) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+	}
+	return nil
+}
+
+// IsZero reports whether the filter chooses every event.
+func (f *Filter) IsZero() bool {
+	return len(f.Types)+len(f.Nodes)+len(f.Origins)+len(f.Partitions)+len(f.Actors) == 0
+}
+
+// Match reports whether the filter chooses e.
+func (f *Filter) Match(e *events.Event, names *Names) bool {
+	return (len(f.Types) == 0 || matchAny(f.Types, string(e.Type))) &&
+		(len(f.Partitions) == 0 || f.matchPartition(e)) &&
+		(len(f.Actors) == 0 || matchAny(f.Actors, e.Actor)) &&
+		(len(f.Origins) == 0 || f.matchOrigin(e, names)) &&
+		(len(f.Nodes) == 0 || f.matchNode(e, names))
+}
+
+func matchAny(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if p == text {
+			return true
+		}
+		ok, _ := path.Match(p, text)
+		return ok
+	})
+}
+
+// partitionOf returns the number of the partition that e is about, or -1.
+func partitionOf(e *events.Event) int {
+	kind, key := events.SplitRegister(e.Register)
+	if kind != events.KindPartition {
+		return -1
+	}
+	n, err := strconv.Atoi(key)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (f *Filter) matchPartition(e *events.Event) bool {
+	n := partitionOf(e)
+	return n >= 0 && slices.ContainsFunc(f.Partitions, func(i Interval) bool { return i.First <= n && n <= i.Last })
+}
+
+func (f *Filter) matchOrigin(e *events.Event, names *Names) bool {
+	owner := names.Owner(e.Log)
+	return owner != "" && slices.Contains(f.Origins, owner) || slices.Contains(f.Origins, names.Log(e.Log)) ||
+		slices.Contains(f.Origins, e.Log.String())
+}
+
+func (f *Filter) matchNode(e *events.Event, names *Names) bool {
+	about := func(node string) bool { return slices.Contains(f.Nodes, node) }
+	kind, key := events.SplitRegister(e.Register)
+	switch kind {
+	case events.KindNode, events.KindAccusation, events.KindAdmin:
+		return about(key)
+	case events.KindPartition, events.KindCoordinator:
+		switch p, _ := e.Payload(); p := p.(type) {
+		case *events.Assignment:
+			return slices.ContainsFunc(p.Replicas, about) || slices.ContainsFunc(p.Previous, about)
+		case *events.CoordinatorClaim:
+			return about(p.Node)
+		}
+	case events.KindLog:
+		log, err := events.ParseLogID(key)
+		return err == nil && about(names.Owner(log))
+	}
+	return false
+}

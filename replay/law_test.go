@@ -1,0 +1,305 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+// seedOf returns the seed of a random test: that of the environment variable
+// SEED, or a new one. A failing test says how to run it again.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("replay with: SEED=%d go test -run '^%s$' ./replay", seed, t.Name())
+		}
+	})
+	return seed
+}
+
+// randomPast writes a random past and returns the data directories.
+func randomPast(t *testing.T, r *rand.Rand, steps int) []string {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { replaytest.Random(t, dir, r, steps).Close() })
+	return []string{filepath.Join(dir, "n1"), filepath.Join(dir, "n2"), filepath.Join(dir, "n3")}
+}
+
+func open(t *testing.T, name string) *replay.Source {
+	t.Helper()
+	s, err := replay.Open(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// all returns the events of a log in local order.
+func all(t *testing.T, s *replay.Source) []replay.Entry {
+	t.Helper()
+	var list []replay.Entry
+	for e, err := range s.Entries(context.Background(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.IsEvent() {
+			kept := *e
+			kept.Event = e.Event.Clone()
+			list = append(list, kept)
+		}
+	}
+	return list
+}
+
+// naive answers a query by looking at every event.
+type naive struct {
+	entries []replay.Entry
+	names   *replay.Names
+}
+
+// place says whether an event is before or at a point: what a point means,
+// written down a second time.
+func (n *naive) covers(point string, axis replay.Axis, e *replay.Entry) bool {
+	i := slices.IndexFunc(n.entries, func(o replay.Entry) bool {
+		return n.names.Event(o.Event.ID()) == point || "@"+strconv.FormatUint(o.Index, 10) == point
+	})
+	if i < 0 {
+		at, err := replay.Grammar{}.Point(point)
+		if err != nil {
+			panic(err)
+		}
+		when, ok := at.Time()
+		if !ok {
+			panic(point)
+		}
+		if axis == replay.Known {
+			return e.Received <= when.UnixMilli()
+		}
+		return e.Event.Time.Millis() <= when.UnixMilli()
+	}
+	known := axis == replay.Known || axis == replay.Natural && point[0] == '@'
+	if known {
+		return e.Index <= n.entries[i].Index
+	}
+	return replay.KeyOf(&e.Event).Compare(replay.KeyOf(&n.entries[i].Event)) <= 0
+}
+
+// randomPoint names a place in the history.
+func (n *naive) randomPoint(r *rand.Rand) string {
+	e := &n.entries[r.IntN(len(n.entries))]
+	switch r.IntN(3) {
+	case 0:
+		return "@" + strconv.FormatUint(e.Index, 10)
+	case 1:
+		return n.names.Event(e.Event.ID())
+	}
+	return e.Event.Time.Time().Add(time.Duration(r.IntN(3)-1) * time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+}
+
+func TestLogEqualsNaiveFilter(t *testing.T) {
+	seed := seedOf(t)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for _, dir := range randomPast(t, r, 400) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 200 {
+			checkQuery(t, r, s, n)
+		}
+	}
+}
+
+func checkQuery(t *testing.T, r *rand.Rand, s *replay.Source, n *naive) {
+	t.Helper()
+	axis := replay.Axis(r.IntN(3))
+	q := replay.Query{Axis: axis, Reverse: r.IntN(2) == 0, Changes: r.IntN(4) == 0}
+	if r.IntN(2) == 0 {
+		q.Limit = 1 + r.IntN(20)
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Types = []string{[]string{"Partition*", "app/ping", "Node*"}[r.IntN(3)]}
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Partitions = []replay.Interval{{First: 1, Last: 3}}
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Nodes = []string{"n2"}
+	}
+	var points [4]string
+	for i, p := range []*replay.Point{&q.Range.From, &q.Range.To, &q.Since, &q.Until} {
+		if r.IntN(3) == 0 {
+			points[i] = n.randomPoint(r)
+			*p, _ = replay.Grammar{}.Point(points[i])
+		}
+	}
+	want := n.answer(&q, points)
+	var got []string
+	for l, err := range s.Log(context.Background(), q) {
+		if err != nil {
+			t.Fatalf("%+v %q: %v", q, points, err)
+		}
+		got = append(got, l.Names.Event(l.Event.ID()))
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%+v %q:\n got %q\nwant %q", q, points, got, want)
+	}
+}
+
+func (n *naive) answer(q *replay.Query, points [4]string) []string {
+	var chosen []replay.Entry
+	for i := range n.entries {
+		e := &n.entries[i]
+		in := func(k int) bool { return n.covers(points[k], q.Axis, e) }
+		since := points[2] == "" || in(2) && n.isAt(points[2], q.Axis, e) || !in(2)
+		if (points[0] == "" || !in(0)) && (points[1] == "" || in(1)) && since && (points[3] == "" || in(3)) &&
+			q.Filter.Match(&e.Event, n.names) {
+			chosen = append(chosen, *e)
+		}
+	}
+	if q.Axis != replay.Known {
+		slices.SortFunc(chosen, func(a, b replay.Entry) int { return replay.KeyOf(&a.Event).Compare(replay.KeyOf(&b.Event)) })
+	}
+	if q.Limit > 0 && len(chosen) > q.Limit {
+		chosen = chosen[len(chosen)-q.Limit:]
+	}
+	if q.Reverse {
+		slices.Reverse(chosen)
+	}
+	var ids []string
+	for i := range chosen {
+		ids = append(ids, n.names.Event(chosen[i].Event.ID()))
+	}
+	return ids
+}
+
+// isAt reports whether an event is what a point names, or of its millisecond.
+func (n *naive) isAt(point string, axis replay.Axis, e *replay.Entry) bool {
+	if n.names.Event(e.Event.ID()) == point || "@"+strconv.FormatUint(e.Index, 10) == point {
+		return true
+	}
+	p, _ := replay.Grammar{}.Point(point)
+	when, ok := p.Time()
+	if axis == replay.Known {
+		return ok && e.Received == when.UnixMilli()
+	}
+	return ok && e.Event.Time.Millis() == when.UnixMilli()
+}
+
+func TestStateEqualsNaiveFold(t *testing.T) {
+	seed := seedOf(t)
+	r := rand.New(rand.NewPCG(seed, 2))
+	for _, dir := range randomPast(t, r, 400) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 100 {
+			point, axis := n.randomPoint(r), replay.Axis(r.IntN(3))
+			want := projection.NewState()
+			for i := range n.entries {
+				if n.covers(point, axis, &n.entries[i]) {
+					want.Apply(&n.entries[i].Event)
+				}
+			}
+			p, _ := replay.Grammar{}.Point(point)
+			m, err := s.StateAt(context.Background(), p, axis)
+			if err != nil {
+				t.Fatalf("%s %s: %v", point, axis, err)
+			}
+			if m.Digest != want.Digest() {
+				t.Fatalf("%s %s: %s\nwant %s", point, axis, m.State.Vector(), want.Vector())
+			}
+		}
+	}
+}
+
+// TestVectorIsPortable: the same vector names the same state on all nodes.
+func TestVectorIsPortable(t *testing.T) {
+	seed := seedOf(t)
+	r := rand.New(rand.NewPCG(seed, 3))
+	dirs := randomPast(t, r, 300)
+	a, b := open(t, dirs[0]), open(t, dirs[1])
+	names, err := a.Names(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := lesser(all(t, a), all(t, b))
+	for range 20 {
+		v := events.Vector{}
+		for log, seq := range common {
+			v[log] = 1 + r.Uint64N(seq)
+		}
+		p, err := replay.Grammar{}.Point(names.Vector(v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ma, errA := a.StateAt(context.Background(), p, replay.Natural)
+		mb, errB := b.StateAt(context.Background(), p, replay.Natural)
+		if err := errors.Join(errA, errB); err != nil {
+			t.Fatal(err)
+		}
+		if ma.Digest != mb.Digest || !ma.State.Vector().Equal(v) {
+			t.Fatalf("%s: %s and %s", p, ma.State.Vector(), mb.State.Vector())
+		}
+	}
+}
+
+// lesser returns what two lists of events both hold.
+func lesser(lists ...[]replay.Entry) events.Vector {
+	var common events.Vector
+	for _, list := range lists {
+		v := events.Vector{}
+		for i := range list {
+			v[list[i].Event.Log] = list[i].Event.Seq
+		}
+		if common == nil {
+			common = v
+			continue
+		}
+		for log := range common {
+			common[log] = min(common[log], v[log])
+			if common[log] == 0 {
+				delete(common, log)
+			}
+		}
+	}
+	return common
+}
+
+func ExampleStateAt() {
+	// The data directory of a node, running or not.
+	state, err := replay.StateAt(context.Background(), "testdata/none", "2026-11-22T14:03:00Z")
+	if err != nil {
+		fmt.Println("no such log")
+		return
+	}
+	fmt.Println(state.Cluster().Partition(17).Primary)
+	// Output: no such log
+}

@@ -1,0 +1,230 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sort"
+)
+
+// A log is nearly in the order of the axis true: what other nodes wrote comes
+// a little later than its time says, and much later when they could not be
+// reached. ordered sorts it in two passes, holding only a window of events:
+//
+//	pass 1   keys only: a window that slides over the log puts right what came
+//	         a little late; what comes even later is listed as late
+//	pass 2   the window again, merged with the late ones, which are sorted by
+//	         their keys and fetched in batches
+const (
+	windowEvents = 4096 // how far an event may be out of its place without being late
+	lateBatch    = 4096 // how many late events are held at once
+)
+
+// lateEvent is an event that the window cannot put into its place.
+type lateEvent struct {
+	key   Key
+	index uint64
+}
+
+// ordered yields the events asked for along the axis true, oldest first.
+func (w *window) ordered(ctx context.Context, yield func(*Line, error) bool) {
+	late, sorted, err := w.findLate(ctx)
+	if err != nil {
+		yield(nil, err)
+		return
+	}
+	if sorted {
+		w.forward(ctx, yield)
+		return
+	}
+	skip := make([]uint64, len(late))
+	for i := range late {
+		skip[i] = late[i].index
+	}
+	slices.Sort(skip)
+	slices.SortFunc(late, func(a, b lateEvent) int { return a.key.Compare(b.key) })
+	line := Line{Names: w.names}
+	emit := func(e *Entry) bool {
+		line.Entry = *e
+		return yield(&line, nil)
+	}
+	m := merger{window: w, late: late, emit: emit}
+	for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+		if err != nil {
+			if !yield(nil, err) {
+				return
+			}
+			continue
+		}
+		if len(skip) > 0 && skip[0] == e.Index {
+			skip = skip[1:]
+			continue
+		}
+		if err := m.push(ctx, e); err != nil {
+			if err != errStop {
+				yield(nil, err)
+			}
+			return
+		}
+	}
+	if err := m.drain(ctx); err != nil && err != errStop {
+		yield(nil, err)
+	}
+}
+
+// errStop ends a sequence of which nobody wants more.
+var errStop = errors.New("stop")
+
+// findLate makes the first pass. sorted reports that nothing is out of place
+// at all.
+func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, err error) {
+	held := make([]Key, 0, 2*windowEvents) // sorted; the window is held[from:]
+	from, sorted := 0, true
+	var gone Key // the largest that has left the window
+	for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+		var damage *Damage
+		if errors.As(err, &damage) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		k := KeyOf(&e.Event)
+		if n := len(held); n == from || held[n-1].Compare(k) < 0 {
+			held = append(held, k)
+		} else if sorted = false; k.Compare(gone) < 0 {
+			late = append(late, lateEvent{k, e.Index})
+			continue
+		} else {
+			i := sort.Search(n-from, func(i int) bool { return held[from+i].Compare(k) > 0 })
+			held = slices.Insert(held, from+i, k)
+		}
+		if len(held)-from > windowEvents {
+			gone = held[from]
+			from++
+		}
+		if from == windowEvents {
+			held, from = append(held[:0], held[from:]...), 0
+		}
+	}
+	return late, sorted, nil
+}
+
+// merger makes the second pass.
+type merger struct {
+	window *window
+	held   []Entry // sorted
+	late   []lateEvent
+	batch  []Entry // the next of the late ones, sorted
+	emit   func(*Entry) bool
+	free   [][]byte
+}
+
+// push takes the next event of the log into the window, and gives out the
+// oldest when the window is full.
+func (m *merger) push(ctx context.Context, e *Entry) error {
+	kept := *e
+	var buf []byte
+	if n := len(m.free); n > 0 {
+		buf, m.free = m.free[n-1], m.free[:n-1]
+	}
+	kept.Event = e.Event.CloneInto(buf)
+	k := KeyOf(&kept.Event)
+	i := len(m.held)
+	if i > 0 && KeyOf(&m.held[i-1].Event).Compare(k) > 0 {
+		i = sort.Search(i, func(i int) bool { return KeyOf(&m.held[i].Event).Compare(k) > 0 })
+	}
+	m.held = slices.Insert(m.held, i, kept)
+	if len(m.held) < 2*windowEvents {
+		return nil
+	}
+	return m.give(ctx, windowEvents)
+}
+
+func (m *merger) drain(ctx context.Context) error {
+	if err := m.give(ctx, len(m.held)); err != nil {
+		return err
+	}
+	return m.giveLate(ctx, nil)
+}
+
+// give emits the n oldest events of the window, and the late ones between.
+func (m *merger) give(ctx context.Context, n int) error {
+	for i := range n {
+		if err := m.giveLate(ctx, &m.held[i]); err != nil {
+			return err
+		}
+		if !m.emit(&m.held[i]) {
+			return errStop
+		}
+		m.free = append(m.free, m.held[i].Event.Raw())
+	}
+	m.held = slices.Delete(m.held, 0, n)
+	return nil
+}
+
+// giveLate emits the late events that come before e, or all of them.
+func (m *merger) giveLate(ctx context.Context, e *Entry) error {
+	for len(m.batch)+len(m.late) > 0 {
+		if len(m.batch) == 0 {
+			if e != nil && m.late[0].key.Compare(KeyOf(&e.Event)) > 0 {
+				return nil
+			}
+			if err := m.fetch(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if e != nil && KeyOf(&m.batch[0].Event).Compare(KeyOf(&e.Event)) > 0 {
+			return nil
+		}
+		if !m.emit(&m.batch[0]) {
+			return errStop
+		}
+		m.batch = m.batch[1:]
+	}
+	return nil
+}
+
+// fetch reads the next batch of late events from the log.
+func (m *merger) fetch(ctx context.Context) error {
+	n := min(len(m.late), lateBatch)
+	wanted := make([]uint64, n)
+	for i := range n {
+		wanted[i] = m.late[i].index
+	}
+	m.late = m.late[n:]
+	slices.Sort(wanted)
+	m.batch = make([]Entry, 0, n)
+	for len(wanted) > 0 {
+		var err error
+		if wanted, err = m.fetchFrom(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(m.batch, func(a, b Entry) int { return KeyOf(&a.Event).Compare(KeyOf(&b.Event)) })
+	return nil
+}
+
+// fetchFrom reads on from the first wanted index while the next ones are near.
+func (m *merger) fetchFrom(ctx context.Context, wanted []uint64) ([]uint64, error) {
+	const near = 1 << 14
+	for e, err := range m.window.source.feed.entries(ctx, wanted[0]) {
+		var damage *Damage
+		if err != nil && !errors.As(err, &damage) {
+			return nil, err
+		}
+		for len(wanted) > 0 && e != nil && wanted[0] < e.Index {
+			wanted = wanted[1:] // gone since the first pass
+		}
+		if e != nil && len(wanted) > 0 && e.Index == wanted[0] {
+			kept := *e
+			kept.Event = e.Event.Clone()
+			m.batch, wanted = append(m.batch, kept), wanted[1:]
+		}
+		if len(wanted) == 0 || e != nil && wanted[0] > e.Index+near {
+			return wanted, nil
+		}
+	}
+	return nil, nil
+}

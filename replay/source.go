@@ -1,0 +1,154 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// Source is an opened LOG: a data directory, a checkpoint, a bundle, a live
+// node. Reading it changes nothing, and takes no lock that its owner would
+// notice. Not safe for concurrent use.
+type Source struct {
+	Name string // as it was given to Open
+	Kind Kind
+
+	node, cluster string // of its identity; "" when not known
+
+	checkpoint func() ([]byte, error) // reads the file beside the log; nil when there can be none
+	feed       feed
+	names      *Names // nil until asked for
+}
+
+// Kind says what a LOG is.
+type Kind string
+
+// The kinds of LOG.
+const (
+	KindDirectory  Kind = "directory"  // a data directory, or its wal directory
+	KindCheckpoint Kind = "checkpoint" // a cluster-state.json
+	KindEvents     Kind = "events"     // JSON lines
+	KindBundle     Kind = "bundle"     // what the command bundle writes
+	KindNode       Kind = "node"       // http://host:port
+)
+
+// Close gives back what reading took.
+func (s *Source) Close() error { return s.feed.close() }
+
+// Entries yields the records from a local index on, in local order, until the
+// end of what is there now. An entry is valid until the next one. A *Damage
+// does not end the sequence; every other error does.
+func (s *Source) Entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
+	return s.feed.entries(ctx, from)
+}
+
+// Names returns whose logs are whose, as far as the end of the log knows.
+func (s *Source) Names(ctx context.Context) (*Names, error) {
+	if s.names != nil {
+		return s.names, nil
+	}
+	segments := s.feed.segments()
+	i := len(segments) - 1
+	names := new(Names)
+	for ; i > 0; i-- { // a damaged base is no reason to know nothing
+		if state, err := s.feed.base(ctx, i); err == nil {
+			names.LearnState(state)
+			break
+		}
+	}
+	if i == 0 {
+		if state, err := s.feed.base(ctx, 0); err == nil {
+			names.LearnState(state)
+		}
+	}
+	var damage *Damage
+	for e, err := range s.feed.entries(ctx, segments[i].first) {
+		switch {
+		case errors.As(err, &damage):
+		case err != nil:
+			return nil, err
+		case e.IsEvent():
+			names.Learn(&e.Event)
+		default:
+			if state, err := projection.ReadSnapshot(e.Snapshot); !e.Base && err == nil {
+				names.LearnState(state)
+			}
+		}
+	}
+	s.names = names
+	return names, nil
+}
+
+// find returns the event of that name, with where it is. It wraps ErrNotFound
+// when the log does not hold it, and ErrNotKept when it must have held it once.
+func (s *Source) find(ctx context.Context, id events.ID) (*Entry, error) {
+	from, err := s.locate(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var damage *Damage
+	for e, err := range s.feed.entries(ctx, from) {
+		switch {
+		case errors.As(err, &damage):
+		case err != nil:
+			return nil, err
+		case e.IsEvent() && e.Event.ID() == id:
+			found := *e
+			found.Event = e.Event.Clone()
+			return &found, nil
+		case e.IsEvent() && e.Event.Log == id.Log && e.Event.Seq > id.Seq:
+			return nil, fmt.Errorf("%s: %w", id, ErrNotKept) // it came with a snapshot
+		}
+	}
+	if damage != nil {
+		return nil, fmt.Errorf("%s: %w", id, damage)
+	}
+	return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
+}
+
+// locate returns a local index from which on an event must be found, if it is
+// kept: the start of the last segment whose base does not hold it.
+func (s *Source) locate(ctx context.Context, id events.ID) (uint64, error) {
+	segments := s.feed.segments()
+	lo, hi := 0, len(segments) // the bases before lo do not hold it, those from hi on do
+	for lo < hi {
+		mid := (lo + hi) / 2
+		base, err := s.feed.base(ctx, mid)
+		if err != nil {
+			return segments[0].first, nil // search everything
+		}
+		if base.Head(id.Log).Seq >= id.Seq {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	if lo == 0 {
+		return 0, fmt.Errorf("%s: %w", id, ErrNotKept)
+	}
+	return segments[lo-1].first, nil
+}
+
+// Node returns the node whose log this is, or "" when that is not known.
+func (s *Source) Node() string { return s.node }
+
+// ClusterName returns the cluster that the log belongs to, or "" when that is
+// not known.
+func (s *Source) ClusterName() string { return s.cluster }
+
+// Checkpoint returns the checkpoint that stands beside the log, or nil when
+// there is none. Its error says that there is one and it cannot be read.
+func (s *Source) Checkpoint() (*projection.Checkpoint, error) {
+	if s.checkpoint == nil {
+		return nil, nil
+	}
+	b, err := s.checkpoint()
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return projection.DecodeCheckpoint(b)
+}

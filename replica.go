@@ -1,0 +1,507 @@
+package clusterkit
+
+import (
+	"slices"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/projection/coordination"
+)
+
+// replica is the pure state machine of a node: what it knows, what it says and
+// how it answers. It does no I/O, starts no goroutine and reads no clock; the
+// writer drives it, and so does a simulator.
+//
+// Its output is a batch of staged events, and the duty that goes with it:
+// append them to the log and sync it; then commit, which applies them; then
+// publish and send. Staged events are seen by nobody. When the append fails
+// the replica must not be used again, for it has promised what the disk does
+// not hold.
+//
+//	emit, ingest, speak, refute, coordinate --> staged --append+sync--> commit --> knowledge
+type replica struct {
+	node   string
+	log    events.LogID
+	config projection.Config
+
+	state        *projection.State
+	clock        events.Clock
+	coordination *coordination.Coordination
+
+	record   *events.NodeRecord // what this node says of itself
+	spoken   bool               // it has joined: learnt first, then spoken
+	stopping bool               // it has said goodbye and answers no accusation
+
+	staged   []events.Event
+	heads    map[events.LogID]events.Head // of the logs with staged events
+	versions map[string]uint64            // of the registers with staged events
+}
+
+func newReplica(node string, log events.LogID, config projection.Config, duties coordination.Options) *replica {
+	return &replica{
+		node: node, log: log, config: config,
+		state:        projection.NewState(),
+		coordination: coordination.New(node, duties),
+		heads:        make(map[events.LogID]events.Head),
+		versions:     make(map[string]uint64),
+	}
+}
+
+// restore takes up an event that the log already holds.
+func (r *replica) restore(e *events.Event) { r.state.Apply(e) }
+
+// restored ends the replay: the clock goes on after the newest own event, and
+// after what others wrote as far as one may follow them.
+func (r *replica) restored(wall int64) {
+	r.clock.Restore(r.state.Time(r.log))
+	r.clock.Observe(r.state.MaxTime(), wall)
+}
+
+// head returns the newest event of a log, staged ones included.
+func (r *replica) head(log events.LogID) events.Head {
+	if h, ok := r.heads[log]; ok {
+		return h
+	}
+	return r.state.Head(log)
+}
+
+// version returns the newest version of a register, staged ones included.
+func (r *replica) version(register string) uint64 {
+	stamp, _ := r.state.Stamp(register)
+	return max(stamp.Version, r.versions[register])
+}
+
+func (r *replica) stage(e events.Event) *events.Event {
+	r.staged = append(r.staged, e)
+	r.heads[e.Log] = e.Head()
+	if e.Register != "" {
+		r.versions[e.Register] = max(e.Version, r.versions[e.Register])
+	}
+	return &r.staged[len(r.staged)-1]
+}
+
+// unstage takes back all but the first n staged events.
+func (r *replica) unstage(n int) {
+	if n >= len(r.staged) {
+		return
+	}
+	keep := r.staged[:n]
+	r.staged = nil
+	clear(r.heads)
+	clear(r.versions)
+	for _, e := range keep {
+		r.stage(e)
+	}
+}
+
+// emit stages a new event of this node's own log. The caller gives type,
+// register, version, rank, actor, cause and body; an empty actor is this node.
+func (r *replica) emit(wall int64, e events.Event) (*events.Event, error) {
+	head := r.head(r.log)
+	e.Log, e.Seq, e.Time = r.log, head.Seq+1, r.clock.Tick(wall)
+	if e.Actor == "" {
+		e.Actor = r.node
+	}
+	sealed, err := events.Seal(e, head.Chain)
+	if err != nil {
+		return nil, err
+	}
+	return r.stage(sealed), nil
+}
+
+// write emits an event whose register counts revisions: one more than this
+// node knows.
+func (r *replica) write(wall int64, e events.Event) (*events.Event, error) {
+	e.Version = r.version(e.Register) + 1
+	return r.emit(wall, e)
+}
+
+// ingested says what became of a batch of events from elsewhere.
+type ingested struct {
+	accepted   int
+	duplicates int
+	gaps       int         // events that do not follow what is held
+	broken     []events.ID // events that contradict what is held: a fork
+	newest     events.Timestamp
+}
+
+// ingest stages the events of a peer that are new here. A duplicate is
+// nothing; a gap ends its log for this batch, so a vector never lies; an event
+// that does not link to what is held is a fork and is never applied.
+func (r *replica) ingest(wall int64, batch []events.Event) ingested {
+	var in ingested
+	for i := range batch {
+		e := &batch[i]
+		switch head := r.head(e.Log); {
+		case e.Seq < head.Seq:
+			in.duplicates++
+		case e.Seq == head.Seq:
+			in.duplicates++
+			if e.Chain != head.Chain {
+				in.broken = append(in.broken, e.ID())
+			}
+		case e.Seq != head.Seq+1:
+			in.gaps++
+		case !e.Links(head.Chain), e.Log == r.log && r.spoken, r.state.Forked(e.Log):
+			// Once this node has spoken nobody else may write to its log; if
+			// somebody does, two processes share one identity.
+			in.broken = append(in.broken, e.ID())
+		default:
+			r.stage(*e)
+			r.clock.Observe(e.Time, wall)
+			if e.Log == r.log {
+				r.clock.Restore(e.Time) // its own, given back after a restore
+			}
+			in.newest = max(in.newest, e.Time)
+			in.accepted++
+		}
+	}
+	return in
+}
+
+// applied is an event together with what it did to the state.
+type applied struct {
+	event    *events.Event
+	outcome  projection.Outcome
+	conflict bool // a concurrent write to the same register: one of both lost
+}
+
+// commit applies the staged events, which must be durable by now.
+func (r *replica) commit() []applied {
+	done := make([]applied, 0, len(r.staged))
+	for i := range r.staged {
+		e := &r.staged[i]
+		before, had := r.state.Stamp(e.Register)
+		a := applied{event: e, outcome: r.state.Apply(e)}
+		a.conflict = had && e.Register != "" && before.Version == e.Version && before.Log != e.Log &&
+			before.Rank == e.Rank
+		done = append(done, a)
+	}
+	r.staged = nil
+	clear(r.heads)
+	clear(r.versions)
+	return done
+}
+
+// merge joins a state that stands in for events that are no longer kept. The
+// result must be made durable before it replaces the state: see adopt.
+func (r *replica) merge(other *projection.State) (joined *projection.State, changed bool) {
+	joined = r.state.Clone()
+	changed = joined.Merge(other)
+	return joined, changed
+}
+
+func (r *replica) adopt(joined *projection.State, wall int64) {
+	r.state = joined
+	r.clock.Observe(joined.MaxTime(), wall)
+}
+
+// incarnation returns the incarnation in which this node lives now, 0 before
+// it has ever spoken.
+func (r *replica) incarnation() uint64 { return r.version(events.NodeRegister(r.node)) }
+
+// nextIncarnation is larger than every incarnation that anybody has spoken of.
+func (r *replica) nextIncarnation() uint64 {
+	next := max(r.incarnation(), r.version(events.AccusationRegister(r.node)))
+	if order, ok := r.state.Register(events.AdminRegister(r.node)); ok {
+		if p, err := order.Payload(); err == nil {
+			next = max(next, p.(*events.NodeOrder).Incarnation)
+		}
+	}
+	return next + 1
+}
+
+// speak joins the cluster: what was learnt before is all this node can know of
+// its own past.
+func (r *replica) speak(wall int64, record *events.NodeRecord, reason string) error {
+	r.record = record.Clone()
+	r.record.JoinedAt = r.joinedAt(wall)
+	if r.head(r.log).Seq == 0 {
+		owner := &events.LogOwner{Node: r.node, Reason: "data directory made"}
+		if _, err := r.emit(wall, events.Event{Type: events.LogStarted, Register: events.LogRegister(r.log),
+			Version: 1, Body: events.Encode(owner)}); err != nil {
+			return err
+		}
+	}
+	if _, err := r.announce(wall, events.NodeJoined, r.nextIncarnation(), events.ID{}, reason); err != nil {
+		return err
+	}
+	r.spoken = true
+	return nil
+}
+
+func (r *replica) joinedAt(wall int64) events.Timestamp {
+	if own, ok := r.state.Register(events.NodeRegister(r.node)); ok {
+		if p, err := own.Payload(); err == nil && p.(*events.NodeRecord).JoinedAt != 0 {
+			return p.(*events.NodeRecord).JoinedAt
+		}
+	}
+	return events.NewTimestamp(wall, 0)
+}
+
+// forkKnown reports whether a log is recorded as forked, or about to be.
+func (r *replica) forkKnown(log events.LogID) bool {
+	if r.state.Forked(log) {
+		return true
+	}
+	return slices.ContainsFunc(r.staged, func(e events.Event) bool {
+		return e.Type == events.LogForked && e.Register == events.LogRegister(log)
+	})
+}
+
+// markForked records that two events were seen under one name of a log.
+func (r *replica) markForked(wall int64, at events.Head) error {
+	body := events.Encode(&events.LogOwner{Node: r.state.Owner(at.Log), Seq: at.Seq,
+		Reason: "two different events bear one sequence"})
+	_, err := r.emit(wall, events.Event{Type: events.LogForked, Register: events.LogRegister(at.Log), Version: 1, Rank: 1, Body: body})
+	return err
+}
+
+// rotate goes on in a new log, because the old one has forked.
+func (r *replica) rotate(wall int64, log events.LogID) error {
+	r.log = log
+	body := events.Encode(&events.LogOwner{Node: r.node, Reason: "the log before has forked"})
+	if _, err := r.emit(wall, events.Event{Type: events.LogStarted, Register: events.LogRegister(log), Version: 1, Body: body}); err != nil {
+		return err
+	}
+	_, err := r.announce(wall, events.NodeJoined, r.nextIncarnation(), events.ID{}, "goes on in a new log")
+	return err
+}
+
+// announce writes this node's own register: the whole record, with a reason.
+func (r *replica) announce(wall int64, t events.Type, incarnation uint64, cause events.ID, reason string) (*events.Event, error) {
+	record := *r.record
+	record.Reason = reason
+	return r.emit(wall, events.Event{Type: t, Register: events.NodeRegister(r.node),
+		Version: incarnation, Cause: cause, Body: events.Encode(&record)})
+}
+
+// react stages what the present state makes necessary: the refutation of an
+// accusation, a claim, assignments. It returns when to ask again at the
+// latest, in the milliseconds of now; the writer asks after every commit too.
+func (r *replica) react(now, wall int64) (wake int64, err error) {
+	if !r.spoken || r.stopping {
+		return 1<<63 - 1, nil
+	}
+	if err := r.refute(wall); err != nil {
+		return now, err
+	}
+	cluster := r.state.Cluster()
+	r.coordination.Observe(cluster, now)
+	decision, wake := r.coordination.Next(cluster, now)
+	return wake, r.carryOut(wall, cluster, decision)
+}
+
+// refute answers an accusation of this node's present incarnation: it lives.
+func (r *replica) refute(wall int64) error {
+	accused, ok := r.state.Register(events.AccusationRegister(r.node))
+	if !ok || accused.Version < r.incarnation() {
+		return nil
+	}
+	_, err := r.announce(wall, events.NodeRecovered, r.nextIncarnation(), accused.ID(),
+		"refutes "+string(accused.Type)+" by "+accused.Actor)
+	return err
+}
+
+// answerAccusation refutes what this node was told and has not yet read.
+func (r *replica) answerAccusation(wall int64, incarnation uint64, accuser string) error {
+	if !r.spoken || r.stopping || r.incarnation() > incarnation {
+		return nil
+	}
+	_, err := r.announce(wall, events.NodeRecovered, max(r.nextIncarnation(), incarnation+1), events.ID{},
+		"refutes an accusation that "+accuser+" told of")
+	return err
+}
+
+// accuse says that a member does not answer, unless what that rests on has
+// changed: it lives in a later incarnation, has gone, or is accused as much
+// already.
+func (r *replica) accuse(wall int64, t events.Type, rank uint8, node string, incarnation uint64, reason string) error {
+	n, ok := r.state.Cluster().Node(node)
+	if !ok || !r.spoken || r.stopping || n.Incarnation != incarnation ||
+		n.Status == projection.StatusFailed || n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved {
+		return nil
+	}
+	register := events.AccusationRegister(node)
+	var cause events.ID
+	if before, ok := r.state.Register(register); ok && before.Version == incarnation {
+		cause = before.ID()
+	}
+	_, err := r.emit(wall, events.Event{Type: t, Register: register, Version: incarnation, Rank: rank, Cause: cause,
+		Body: events.Encode(&events.Accusation{Node: node, Incarnation: incarnation, Reason: reason})})
+	return err
+}
+
+// carryOut stages the events of a decision.
+func (r *replica) carryOut(wall int64, cluster *projection.Cluster, d coordination.Decision) error {
+	if d.Claim {
+		if err := r.claim(wall, d); err != nil {
+			return err
+		}
+	}
+	if len(d.Assignments) == 0 {
+		return nil
+	}
+	frame := &events.Rebalance{Moves: uint32(d.Moves), Trigger: d.Assignments[0].Trigger, Reason: d.Reason}
+	if d.Moves > 0 {
+		if _, err := r.emit(wall, events.Event{Type: events.RebalanceStarted, Cause: d.Assignments[0].Cause,
+			Body: events.Encode(frame)}); err != nil {
+			return err
+		}
+	}
+	for i := range d.Assignments {
+		if err := r.assign(wall, &d.Assignments[i], d.Epoch+uint64(i), ""); err != nil {
+			return err
+		}
+	}
+	if d.Moves > 0 {
+		_, err := r.emit(wall, events.Event{Type: events.RebalanceCompleted, Cause: d.Assignments[0].Cause,
+			Body: events.Encode(frame)})
+		return err
+	}
+	return nil
+}
+
+// claim takes the vacant role of coordinator. The first one also writes down
+// the configuration.
+func (r *replica) claim(wall int64, d coordination.Decision) error {
+	body := events.Encode(&events.CoordinatorClaim{Node: r.node, Reason: d.Reason})
+	claimed, err := r.emit(wall, events.Event{Type: events.CoordinatorClaimed, Register: events.CoordinatorRegister,
+		Version: d.Term, Cause: d.Cause, Body: body})
+	if err != nil {
+		return err
+	}
+	if r.version(events.ConfigRegister) > 0 {
+		return nil
+	}
+	_, err = r.write(wall, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister,
+		Cause: claimed.ID(), Body: events.Encode(settings(r.config))})
+	return err
+}
+
+// settings returns the configuration in the form of an event.
+func settings(c projection.Config) *events.ClusterConfig {
+	return &events.ClusterConfig{Name: c.ClusterName,
+		PartitionCount:    uint32(c.PartitionCount),
+		ReplicationFactor: uint32(c.ReplicationFactor)}
+}
+
+func (r *replica) assign(wall int64, a *coordination.Assignment, epoch uint64, actor string) error {
+	body := events.Encode(&events.Assignment{Partition: uint32(a.Partition), Replicas: a.Replicas,
+		Previous: a.Previous, Trigger: a.Trigger, Reason: a.Reason})
+	_, err := r.emit(wall, events.Event{Type: events.PartitionAssigned, Actor: actor,
+		Register: events.PartitionRegister(a.Partition), Version: epoch, Cause: a.Cause, Body: body})
+	return err
+}
+
+// knowledge is what a node knows at one instant: the vector and the state that
+// belong together. It is immutable; readers share it without a lock.
+type knowledge struct {
+	cluster *projection.Cluster
+	heads   []events.Head // sorted by log
+	digest  events.Digest
+	forked  map[events.LogID]bool
+	spoken  bool
+}
+
+// know returns what the replica knows now.
+func (r *replica) know() *knowledge {
+	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), spoken: r.spoken}
+	if k.digest.Forked > 0 {
+		k.forked = make(map[events.LogID]bool)
+		for _, h := range k.heads {
+			if r.state.Forked(h.Log) {
+				k.forked[h.Log] = true
+			}
+		}
+	}
+	return k
+}
+
+// seq returns the highest sequence known of a log.
+func (k *knowledge) seq(log events.LogID) uint64 {
+	i, ok := slices.BinarySearchFunc(k.heads, log, func(h events.Head, l events.LogID) int { return h.Log.Compare(l) })
+	if !ok {
+		return 0
+	}
+	return k.heads[i].Seq
+}
+
+// span is a contiguous range [From, To) of one log.
+type span struct {
+	log      events.LogID
+	from, to uint64
+}
+
+// beyond returns what is known here and not by somebody who holds have, first
+// the log that the caller names, then by age of the log. A forked log has no
+// ranges: its states are merged instead.
+func (k *knowledge) beyond(have events.Vector, first events.LogID) []span {
+	var spans []span
+	for _, h := range k.heads {
+		if seq := have[h.Log]; seq < h.Seq && !k.forked[h.Log] {
+			spans = append(spans, span{h.Log, seq + 1, h.Seq + 1})
+		}
+	}
+	if i := slices.IndexFunc(spans, func(s span) bool { return s.log == first }); i > 0 {
+		s := spans[i]
+		spans = slices.Insert(slices.Delete(spans, i, i+1), 0, s)
+	}
+	return spans
+}
+
+// lacks reports whether somebody who holds have knows an event that is not
+// known here.
+func (k *knowledge) lacks(have events.Vector) bool {
+	for log, seq := range have {
+		if k.seq(log) < seq && !k.forked[log] {
+			return true
+		}
+	}
+	return false
+}
+
+// forks returns the logs of which the same sequence is held with another
+// chain: somebody wrote two histories under one name.
+func (k *knowledge) forks(theirs []events.Head) []events.Head {
+	var forks []events.Head
+	for _, h := range theirs {
+		i, ok := slices.BinarySearchFunc(k.heads, h.Log, func(m events.Head, l events.LogID) int { return m.Log.Compare(l) })
+		if ok && k.heads[i].Seq == h.Seq && k.heads[i].Chain != h.Chain && !k.forked[h.Log] {
+			forks = append(forks, h)
+		}
+	}
+	return forks
+}
+
+// answer is what a node has to say to a peer that asked with this digest and,
+// if it gave one, this vector.
+type answer struct {
+	equal      bool   // nothing to say
+	needVector bool   // tell me what you hold
+	merge      bool   // ranges do not help: take the whole state
+	spans      []span // what the peer lacks
+}
+
+// answer decides what a peer needs. The vectors being equal and the states
+// not must never happen; it is answered with the whole state, which repairs
+// it, and is counted as a divergence.
+func (k *knowledge) answer(digest events.Digest, vector []events.Head, hasVector bool, log events.LogID) answer {
+	switch {
+	case digest == k.digest:
+		return answer{equal: true}
+	case digest.Vector == k.digest.Vector && digest.Logs == k.digest.Logs:
+		return answer{merge: true}
+	case !hasVector:
+		return answer{needVector: true}
+	}
+	return answer{spans: k.beyond(vectorOf(vector), log)}
+}
+
+func vectorOf(heads []events.Head) events.Vector {
+	v := make(events.Vector, len(heads))
+	for _, h := range heads {
+		v[h.Log] = max(v[h.Log], h.Seq)
+	}
+	return v
+}

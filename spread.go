@@ -1,0 +1,160 @@
+package clusterkit
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// Spreading, in milliseconds and numbers of nodes.
+const (
+	debounce = 20     // between two pushes; what happens meanwhile goes together
+	everyone = 8      // up to so many peers are all told at once
+	few      = 4      // beyond that, so many: the next in the ring and random ones
+	healing  = 30_000 // between attempts to reach failed members and known addresses;
+	greeting = 250    // at first, doubling: who started together finds each other fast
+)
+
+// spreader sees to it that what one node knows all come to know. New events
+// are pushed at once, to everyone in a small cluster and to a few in a large
+// one, each of whom pushes on what was new to it. One of the few is always the
+// next node in the order of names, so news reaches every node even when chance
+// does not choose it; random ones make it fast. Beside that digests are
+// compared from time to time, which finds whatever was lost.
+type spreader struct {
+	ck     *ClusterKit
+	kicked chan struct{} // capacity 1: something new is known
+	woken  chan struct{} // capacity 1: deadlines changed
+	joined chan struct{} // capacity 1: this node has just spoken
+}
+
+func newSpreader(ck *ClusterKit) *spreader {
+	return &spreader{ck: ck, kicked: make(chan struct{}, 1), woken: make(chan struct{}, 1), joined: make(chan struct{}, 1)}
+}
+
+// kick says that there is something new to tell. It never blocks.
+func (s *spreader) kick() { signal(s.kicked) }
+
+// wake says that a deadline has changed. It never blocks.
+func (s *spreader) wake() { signal(s.woken) }
+
+// greetSoon says that this node has joined and should look around now.
+func (s *spreader) greetSoon() { signal(s.joined) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run ends with the node's context.
+func (s *spreader) run() {
+	ck := s.ck
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	interval := ck.opt.SyncInterval.Milliseconds()
+	pushed, pushAt := -never, never
+	compareAt, healAt, pullAt := ck.now()+interval, ck.now()+healing, never
+	patience := int64(healing)
+	for {
+		next := min(pushAt, compareAt, healAt, pullAt)
+		timer.Reset(time.Duration(max(next-ck.now(), 0)) * time.Millisecond)
+		select {
+		case <-s.kicked:
+			pushAt = min(pushAt, max(pushed+debounce, ck.now()))
+		case <-s.joined:
+			healAt, patience = ck.now(), greeting
+		case <-s.woken:
+		case <-timer.C:
+		case <-ck.ctx.Done():
+			return
+		}
+		now := ck.now()
+		if now >= pushAt {
+			pushed, pushAt = now, never
+			s.push()
+		}
+		if now >= compareAt {
+			compareAt = now + interval
+			s.compare(now - interval)
+		}
+		if now >= healAt {
+			healAt = now + patience
+			patience = min(2*patience, healing)
+			ck.heal()
+		}
+		var due []target
+		due, pullAt = ck.peers.duePulls(ck.known().knowledge, now)
+		for _, to := range due {
+			ck.talk(to, pull)
+		}
+	}
+}
+
+// push tells some peers what they are not known to know.
+func (s *spreader) push() {
+	k := s.ck.known().knowledge
+	if !k.spoken {
+		return
+	}
+	for _, to := range s.choose(k.cluster) {
+		if has := s.ck.peers.has(to.id); has == nil || len(k.beyond(has, events.LogID{})) > 0 {
+			s.ck.talk(to, push)
+		}
+	}
+}
+
+// compare makes sure that every peer of a small cluster, and some of a large
+// one, were found to know the same since the given time. Probes count, so an
+// idle cluster usually has nothing to do here.
+func (s *spreader) compare(since int64) {
+	k := s.ck.known().knowledge
+	if !k.spoken {
+		return
+	}
+	all := others(k.cluster, s.ck.opt.NodeID)
+	if len(all) > everyone {
+		i := rand.IntN(len(all))
+		all = all[i : i+1]
+	}
+	for _, to := range all {
+		if s.ck.peers.comparedAt(to.id) < since {
+			s.ck.talk(to, compare)
+		}
+	}
+}
+
+// choose returns whom to push to.
+func (s *spreader) choose(cluster *projection.Cluster) []target {
+	all := others(cluster, s.ck.opt.NodeID)
+	if len(all) <= everyone {
+		return all
+	}
+	next := slices.IndexFunc(all, func(t target) bool { return t.id > s.ck.opt.NodeID })
+	chosen := []target{all[max(next, 0)]}
+	for len(chosen) < few {
+		if to := all[rand.IntN(len(all))]; !slices.Contains(chosen, to) {
+			chosen = append(chosen, to)
+		}
+	}
+	return chosen
+}
+
+// others returns the members that are worth talking to, by name, without self.
+func others(cluster *projection.Cluster, self string) []target {
+	var list []target
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		switch n.Status {
+		case projection.StatusAlive, projection.StatusSuspected, projection.StatusLeaving:
+			if n.ID != self {
+				list = append(list, target{n.ID, n.Addr})
+			}
+		}
+	}
+	return list
+}

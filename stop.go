@@ -1,0 +1,177 @@
+package clusterkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+)
+
+// Reasons of a NodeLeft: whether the node means to come back.
+const (
+	leftShutdown = "shutdown" // its slots are kept for RebalanceDelay
+	leftForGood  = "left"     // its slots are given away at once
+)
+
+// farewellTime bounds how long a node that stops waits for somebody to hear
+// its goodbye.
+const farewellTime = time.Second
+
+// Stop is a graceful shutdown: it tells the others that this node goes and
+// means to come back, writes the checkpoint and closes the log. Its slots are
+// kept for it for RebalanceDelay. It may be called at any time and more than
+// once; every call returns when the first is done, with its error.
+func (ck *ClusterKit) Stop() error {
+	return ck.stop(func() {
+		if err := ck.goodbye(context.Background(), leftShutdown); err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+			defer cancel()
+			ck.spreadFarewell(ctx)
+		}
+	})
+}
+
+// Leave takes this node out of the cluster for good: its partitions move to
+// others, it says goodbye, waits until up to three others know, and stops. When
+// ctx ends first it leaves at once; the error then says what was still there.
+// It returns the nodes that have acknowledged.
+func (ck *ClusterKit) Leave(ctx context.Context) (told []string, err error) {
+	var drainErr error
+	stopErr := ck.stop(func() {
+		drainErr = ck.drainSelf(ctx)
+		if err := ck.goodbye(context.WithoutCancel(ctx), leftForGood); err != nil {
+			drainErr = errors.Join(drainErr, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*farewellTime)
+		defer cancel()
+		told = ck.spreadFarewell(ctx)
+	})
+	return told, errors.Join(drainErr, stopErr)
+}
+
+// stop runs the farewell if this node has joined, and then takes everything
+// down, once.
+func (ck *ClusterKit) stop(farewell func()) error {
+	ck.life.Lock()
+	before := ck.life.state
+	ck.life.state = lifeStopping
+	ck.life.Unlock()
+	if before == lifeStopping {
+		<-ck.life.stopped
+		return ck.life.err
+	}
+	if before == lifeStarted {
+		if ck.known().spoken && !ck.failed.Load() {
+			farewell()
+		}
+		ck.cancel()
+		ck.closeServer()
+		ck.wg.Wait()
+		close(ck.quit)
+		<-ck.writerDone
+	} else {
+		ck.cancel()
+		close(ck.writerDone)
+	}
+	ck.life.err = ck.closeLog()
+	close(ck.life.stopped)
+	return ck.life.err
+}
+
+func (ck *ClusterKit) closeServer() {
+	ck.client.Close()
+	if ck.server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	defer cancel()
+	if ck.server.Shutdown(ctx) != nil {
+		ck.server.Close()
+	}
+}
+
+// closeLog writes the checkpoint and closes the log.
+func (ck *ClusterKit) closeLog() error {
+	var err error
+	if !ck.failed.Load() {
+		err = ck.lastCheckpoint()
+	}
+	if ck.opt.Registerer != nil {
+		ck.metrics.Unregister(ck.opt.Registerer)
+	}
+	if err = errors.Join(err, ck.log.Close()); err != nil {
+		return fmt.Errorf("clusterkit: stop: %w", err)
+	}
+	return nil
+}
+
+// goodbye writes NodeLeft; from then on this node answers no accusation.
+func (ck *ClusterKit) goodbye(ctx context.Context, reason string) error {
+	return ck.do(ctx, func(r *replica, wall int64) error {
+		r.stopping = true
+		_, err := r.announce(wall, events.NodeLeft, r.incarnation(), events.ID{}, reason)
+		return err
+	})
+}
+
+// drainSelf asks for this node's partitions to be moved and waits until they
+// are, or until nobody is there to take them.
+func (ck *ClusterKit) drainSelf(ctx context.Context) error {
+	err := ck.do(ctx, func(r *replica, wall int64) error {
+		_, err := r.announce(wall, events.NodeLeaving, r.incarnation(), events.ID{}, "leaves for good")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		p := ck.known()
+		if len(others(p.cluster, ck.opt.NodeID)) == 0 {
+			return nil
+		}
+		held := len(ck.PartitionsOf(ck.opt.NodeID))
+		if held == 0 {
+			return nil
+		}
+		select {
+		case <-p.changed:
+		case <-ctx.Done():
+			return fmt.Errorf("clusterkit: left with %d partitions still here: %w", held, ctx.Err())
+		}
+	}
+}
+
+// spreadFarewell tells the last events to all peers of a small cluster and to
+// some of a large one, and returns who has them. It waits for three at most.
+func (ck *ClusterKit) spreadFarewell(ctx context.Context) []string {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	targets := others(ck.known().cluster, ck.opt.NodeID)
+	enough := min(3, len(targets))
+	if len(targets) > everyone {
+		targets = ck.spread.choose(ck.known().cluster)
+	}
+	own := ck.log.Identity().Log
+	last := ck.known().seq(own)
+	heard := make(chan string, len(targets))
+	var wg sync.WaitGroup
+	for _, to := range targets {
+		wg.Go(func() { // ends with ctx at the latest
+			if err := ck.exchange(ctx, to, push); err == nil && ck.peers.has(to.id)[own] >= last {
+				heard <- to.id
+			}
+		})
+	}
+	go func() { wg.Wait(); close(heard) }()
+	var told []string
+	for id := range heard {
+		if told = append(told, id); len(told) >= enough && len(targets) > everyone {
+			break
+		}
+	}
+	return told
+}
