@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
 	"github.com/skshohagmiah/clusterkit/metrics"
 	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/transport"
-	eventlog "github.com/skshohagmiah/clusterkit/log"
 )
 
 // backend answers the requests of other nodes and of people. It is the

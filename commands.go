@@ -123,8 +123,8 @@ func (ck *ClusterKit) UpdateNode(ctx context.Context, u NodeUpdate) (events.Even
 			return events.Event{}, fmt.Errorf("clusterkit: zone: %w", err)
 		}
 	}
-	if n := sizeOf(u.Services) + sizeOf(u.Metadata); n > maxMetadata {
-		return events.Event{}, fmt.Errorf("clusterkit: services and metadata of %d bytes, at most %d", n, maxMetadata)
+	if err := checkMetadata(u.Services, u.Metadata); err != nil {
+		return events.Event{}, fmt.Errorf("clusterkit: %w", err)
 	}
 	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
 		next := r.record.Clone()

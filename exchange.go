@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
-	"github.com/skshohagmiah/clusterkit/transport"
 	eventlog "github.com/skshohagmiah/clusterkit/log"
+	"github.com/skshohagmiah/clusterkit/transport"
 )
 
 // Bounds of one page of events, in a request and in an answer.

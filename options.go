@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -133,7 +135,7 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	var bad []error
 	fail := func(field, format string, args ...any) {
-		bad = append(bad, fmt.Errorf("Options.%s: %s", field, fmt.Sprintf(format, args...)))
+		bad = append(bad, fmt.Errorf("%s: %s", "Options."+field, fmt.Sprintf(format, args...)))
 	}
 	if err := events.CheckNodeID(o.NodeID); err != nil {
 		fail("NodeID", "%v", err)
@@ -149,8 +151,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.SegmentSize < 0 {
 		fail("SegmentSize", "%d is negative", o.SegmentSize)
 	}
-	if n := sizeOf(o.Services) + sizeOf(o.Metadata); n > maxMetadata {
-		fail("Metadata", "with Services holds %d bytes, at most %d", n, maxMetadata)
+	if err := checkMetadata(o.Services, o.Metadata); err != nil {
+		fail("Metadata", "%v", err)
 	}
 	for field, text := range map[string]string{"Name": o.Name, "Zone": o.Zone} {
 		if len(text) > events.MaxKeyLength || text != "" && events.CheckKey(text) != nil {
@@ -211,12 +213,23 @@ func checkHostPort(addr string, listen bool) error {
 	return nil
 }
 
-func sizeOf(m map[string]string) int {
+// checkMetadata accepts text that every node can read, of a bounded size.
+func checkMetadata(maps ...map[string]string) error {
 	n := 0
-	for k, v := range m {
-		n += len(k) + len(v)
+	for _, m := range maps {
+		for k, v := range m {
+			n += len(k) + len(v)
+			for _, text := range []string{k, v} {
+				if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+					return fmt.Errorf("services and metadata: %q is not valid UTF-8 or has a control character", text)
+				}
+			}
+		}
 	}
-	return n
+	if n > maxMetadata {
+		return fmt.Errorf("services and metadata hold %d bytes, at most %d", n, maxMetadata)
+	}
+	return nil
 }
 
 func (c *Config) withDefaults(fail func(field, format string, args ...any)) *Config {

@@ -2,6 +2,8 @@ package clusterkit
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -105,6 +107,11 @@ func (r *replica) emit(wall int64, e events.Event) (*events.Event, error) {
 	sealed, err := events.Seal(e, head.Chain)
 	if err != nil {
 		return nil, err
+	}
+	if e.Type.IsKnown() {
+		if _, err := sealed.Payload(); err != nil { // nobody could read it
+			return nil, err
+		}
 	}
 	return r.stage(sealed), nil
 }
@@ -328,8 +335,19 @@ func (r *replica) accuse(wall int64, t events.Type, rank uint8, node string, inc
 		cause = before.ID()
 	}
 	_, err := r.emit(wall, events.Event{Type: t, Register: register, Version: incarnation, Rank: rank, Cause: cause,
-		Body: events.Encode(&events.Accusation{Node: node, Incarnation: incarnation, Reason: reason})})
+		Body: events.Encode(&events.Accusation{Node: node, Incarnation: incarnation, Reason: legible(reason)})})
 	return err
+}
+
+// legible makes a text that may come from an error fit for an event.
+func legible(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(text, "?"))
+	return strings.ToValidUTF8(text[:min(len(text), 1024)], "")
 }
 
 // carryOut stages the events of a decision.

@@ -112,12 +112,8 @@ func (d *demo) use(ctx context.Context) error {
 
 // crash kills a node that owns partitions and is not the coordinator.
 func (d *demo) crash(ctx context.Context) error {
-	before, err := d.cluster(ctx, "n1")
-	if err != nil {
-		return err
-	}
 	// The victim must own something for its loss to be a story.
-	before, err = d.await(ctx, "n1", "n2 owns some partitions", func(c *clusterkit.Cluster) bool { return primaries(c, "n2") > 0 })
+	before, err := d.await(ctx, "n1", "n2 owns some partitions", func(c *clusterkit.Cluster) bool { return primaries(c, "n2") > 0 })
 	if err != nil {
 		return err
 	}
