@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,5 +153,3 @@ func newClient(t *testing.T, o transport.ClientOptions) *transport.Client {
 	t.Cleanup(c.Close)
 	return c
 }
-
-var _ http.Handler = transport.NewHandler(newFake(), transport.ServerOptions{})

@@ -3,11 +3,13 @@ package transport_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"runtime"
+	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/transport"
@@ -63,23 +65,94 @@ func TestExchanges(t *testing.T) {
 	}
 }
 
-// TestProbeBytes shows what one probe costs on a connection.
+// TestProbeBytes prints what one idle probe costs on a connection, and holds
+// the hooks of both sides to it. Idle traffic is one probe a second, and every
+// node sends one and answers one: 1 KB/s at most.
 func TestProbeBytes(t *testing.T) {
-	for _, secret := range []string{"", "a secret of this test"} {
-		addr := serve(t, newFake(), transport.ServerOptions{Secret: secret})
+	for name, secret := range map[string]string{"unsigned": "", "signed": "a secret of this test"} {
+		var counted measured
+		addr := serve(t, newFake(), transport.ServerOptions{Secret: secret, Hooks: counted.hooks()})
 		var sent, received bytes.Buffer
-		c := newClient(t, transport.ClientOptions{Secret: secret,
+		c := newClient(t, transport.ClientOptions{Secret: secret, Hooks: counted.hooks(),
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 				return &tapped{conn, &sent, &received}, err
 			}})
-		if _, err := c.Probe(context.Background(), addr, &transport.ProbeRequest{Header: testHeader(), Digest: testDigest(1)}); err != nil {
-			t.Fatal(err)
+		for range 3 { // the first is not another than the rest
+			sent.Reset()
+			received.Reset()
+			if _, err := c.Probe(context.Background(), addr, &transport.ProbeRequest{Header: testHeader(), Digest: testDigest(1)}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		c.Close()
-		t.Logf("secret %t: request %d + answer %d = %d bytes\n%q\n%q", secret != "", sent.Len(), received.Len(), sent.Len()+received.Len(),
-			sent.String(), received.String())
+		all := sent.Len() + received.Len()
+		t.Logf("%s: request %d + answer %d = %d bytes\n%q\n%q", name, sent.Len(), received.Len(), all, sent.String(), received.String())
+		if all > 400 && secret == "" || all > 500 {
+			t.Errorf("%s: a probe and its answer take %d bytes", name, all)
+		}
+		if got, want := counted.client(), [2]int{3 * sent.Len(), 3 * received.Len()}; got != want {
+			t.Errorf("%s: the client counted %v, want %v", name, got, want)
+		}
+		if got, want := counted.server(t, 3), [2]int{3 * sent.Len(), 3 * received.Len()}; got != want {
+			t.Errorf("%s: the server counted %v, want %v", name, got, want)
+		}
 	}
+}
+
+// measured is what the hooks told.
+type measured struct {
+	mu        sync.Mutex // guards the fields below
+	exchanges []string
+	sent      [2]int // by the client: sent, received
+	requests  []string
+	received  [2]int // by the server: received, sent
+	panics    []string
+}
+
+func (m *measured) hooks() transport.Hooks {
+	return transport.Hooks{
+		Exchange: func(kind, result string, took time.Duration, sent, received int) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.exchanges = append(m.exchanges, kind+" "+result)
+			m.sent[0] += sent
+			m.sent[1] += received
+		},
+		Request: func(handler string, status int, took time.Duration, received, sent int) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.requests = append(m.requests, fmt.Sprint(handler, " ", status))
+			m.received[0] += received
+			m.received[1] += sent
+		},
+		Panic: func(handler string, v any, stack []byte) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.panics = append(m.panics, fmt.Sprint(handler, " ", v, " ", bytes.Contains(stack, []byte("_test.go"))))
+		},
+	}
+}
+
+func (m *measured) client() [2]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sent
+}
+
+// server waits until n requests were measured: that is after the answer.
+func (m *measured) server(t *testing.T, n int) [2]int {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		m.mu.Lock()
+		done, got := len(m.requests) >= n, m.received
+		m.mu.Unlock()
+		if done {
+			return got
+		}
+	}
+	t.Fatalf("%d requests were not measured in time", n)
+	return [2]int{}
 }
 
 type tapped struct {
@@ -97,5 +170,3 @@ func (c *tapped) Write(b []byte) (int, error) {
 	c.sent.Write(b)
 	return c.Conn.Write(b)
 }
-
-var _ = cmp.Diff

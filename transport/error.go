@@ -97,7 +97,7 @@ func (e *Error) encode() []byte {
 // *Error was meant for it. One that is wrapped may have come from a third
 // node; it stays inside, as everything else does.
 func asError(err error) *Error {
-	if e, ok := err.(*Error); ok && e.Status >= 400 && e.Status <= 599 {
+	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 && e.Status <= 599 {
 		return e
 	}
 	return Errorf(http.StatusInternalServerError, ErrorInternal, "internal error; this node's log has more")
