@@ -42,8 +42,8 @@ func TestLawFork(t *testing.T) {
 			h.origins[k].origin = branches[h.rng.IntN(2)]
 			states = append(states, h.fold(t, projection.NewState(), h.interleave(h.nothing(), h.randomCut())))
 		}
-		witness := newOrigin(t, 5000, "witness")
-		if h.rng.IntN(2) == 0 { // somebody noticed
+		witness := newOrigin(t, 20_000, "witness") // beyond the numbers of the histories
+		if h.rng.IntN(2) == 0 {                    // somebody noticed
 			fold(t, states[0], witness.emit(events.Event{Type: events.LogForked, Register: events.LogRegister(trunk.log), Version: 1 << 40, Rank: 1,
 				Body: events.Encode(&events.LogOwner{Seq: 3})}))
 			if !states[0].Forked(trunk.log) {

@@ -23,11 +23,15 @@ func histories(t *testing.T, test func(t *testing.T, h *history)) {
 	if *seedFlag != 0 {
 		first, count = *seedFlag, 1
 	}
-	for seed := first; seed < first+uint64(count) && !t.Failed(); seed++ {
-		h := newHistory(t, seed)
-		test(t, h)
+	var seed uint64
+	defer func() { // also after a Fatal
 		if t.Failed() {
 			t.Logf("seed %d; again with: go test ./projection -run '^%s$' -seed %d", seed, t.Name(), seed)
+		}
+	}()
+	for seed = first; seed < first+uint64(count); seed++ {
+		if test(t, newHistory(t, seed)); t.Failed() {
+			return
 		}
 	}
 }
