@@ -7,8 +7,9 @@ import (
 
 // settle moves copies until every partition has all of its own and every node
 // holds its share. In flow terms: first what is too much goes to those that
-// have too little; what then is still too much goes to those that may have one
-// more; what then is still too little comes from those that may have one less.
+// have too little, as far as a single move does it; then whoever can spare a
+// copy gives to those that still have too little; then what is still too much
+// goes to those that may have one more.
 func (a *assigner) settle() {
 	least, most := make([]int32, len(a.nodes)), make([]int32, len(a.nodes))
 	for i, b := range a.shares {
@@ -20,30 +21,39 @@ func (a *assigner) settle() {
 			a.missing = append(a.missing, int32(p))
 		}
 	}
-	a.ship(most, least)
-	a.ship(most, most)
-	a.ship(least, least)
+	a.ship(most, least, 1, 1)
+	mixed := a.unsettled()
+	a.ship(least, least, 1, unreached)
+	if mixed {
+		// Somebody may have given who need not have: taking that back can cost
+		// nothing, or less.
+		a.ship(most, most, -unreached, unreached)
+	} else {
+		a.ship(most, most, 1, unreached)
+	}
 }
 
 // ship carries copies from the partitions that miss some and the nodes that
 // hold more than give to the nodes that hold less than take, until nothing is
-// left at one of the ends.
+// left at one of the ends or a path costs more than most. No path costs less
+// than least.
 //
-// It is exact because a path costs at least as much as those before it, and
-// none costs less than one unless trim has taken copies away, which could come
-// back for nothing: so every single step is a shortest path, and what single
-// steps cannot do is left to the search.
-func (a *assigner) ship(give, take []int32) {
+// It is exact because a path costs at least as much as those before it. When
+// none costs less than one every single step is a shortest path, and only what
+// single steps cannot do is left to the search.
+func (a *assigner) ship(give, take []int32, least, most int32) {
 	s := &a.search
-	s.give, s.take, s.least = give, take, 1
+	s.give, s.take, s.least, s.most = give, take, least, most
+	if a.dropped {
+		s.least = 0 // what trim took away comes back for nothing
+	}
 	if !a.unsettled() {
 		return
 	}
-	if a.dropped {
-		s.least = 0
+	if least > 0 {
+		a.directMissing()
+		a.directSurplus()
 	}
-	a.directMissing()
-	a.directSurplus()
 	for a.unsettled() && a.augment() {
 	}
 }
@@ -220,6 +230,7 @@ func (o *offer) before(other *offer) bool {
 type search struct {
 	give, take []int32 // who is at the ends
 	least      int32   // no path is cheaper
+	most       int32   // no path may cost more
 
 	cost  []int32
 	hops  []int32
@@ -237,7 +248,7 @@ const unreached = int32(1 << 30)
 // augment carries one copy along a cheapest path, if there is one.
 func (a *assigner) augment() bool {
 	end, ok := a.find(false)
-	if ok && end < 0 {
+	if ok && (end < 0 || a.search.cost[end] > a.search.most) {
 		return false
 	}
 	if !ok || !a.walk(a.path(end)) {
@@ -262,7 +273,7 @@ func (a *assigner) find(uniform bool) (end int32, ok bool) {
 	s.reset(n)
 	stop := s.least
 	if uniform {
-		stop = 0
+		stop = 1
 	}
 	for i := range n {
 		if a.gives(i) {

@@ -192,7 +192,9 @@ func TestPlaceMovesNearTheBound(t *testing.T) {
 			w.nodes = slices.Delete(w.nodes, k, k+1)
 		}
 		moves, bound := placement.Moves(w.current, w.place()), placement.LowerBound(w.current, w.nodes, w.rf)
-		if moves*100 > bound*105 {
+		// The bound looks at the nodes only and is not always reached; what is
+		// above it must be the fewest there are.
+		if moves*100 > bound*105 && (len(w.current) > 60 || moves > fewestMoves(&w)) {
 			t.Errorf("%d moves, the bound is %d (%d partitions, %d nodes, RF %d)", moves, bound, len(w.current), len(w.nodes), w.rf)
 		}
 	})
