@@ -9,9 +9,9 @@ import (
 	"github.com/skshohagmiah/clusterkit/projection/coordination"
 )
 
-// atRest returns a cluster of n nodes and 1024 partitions with three copies.
-func atRest(t testing.TB, n int) *sim {
-	s := newSim(t, 1024, 3, coordination.Options{})
+// atRest returns a cluster of n nodes with three copies of each partition.
+func atRest(t testing.TB, n, partitions int) *sim {
+	s := newSim(t, partitions, 3, coordination.Options{})
 	for i := range n {
 		s.start(fmt.Sprintf("n%d", i), "", 1, i == 0)
 	}
@@ -23,7 +23,7 @@ func atRest(t testing.TB, n int) *sim {
 // and nodes are as before.
 func BenchmarkNext(b *testing.B) {
 	for _, n := range []int{3, 100} {
-		s := atRest(b, n)
+		s := atRest(b, n, 1024)
 		calm := s.view()
 		s.nodes["n1"].running = false
 		s.accuseOnly("n0", "n1", events.NodeFailed)
@@ -58,7 +58,7 @@ func BenchmarkNext(b *testing.B) {
 
 // TestNextIsFreeWhenIdle checks that asking without a change costs nothing.
 func TestNextIsFreeWhenIdle(t *testing.T) {
-	s := atRest(t, 3)
+	s := atRest(t, 3, 16)
 	c, cluster := s.nodes["n0"].coordination, s.view()
 	if _, wake := c.Next(cluster, s.now); wake != coordination.Never {
 		t.Errorf("a cluster at rest wants to be asked in %d ms", wake-s.now)

@@ -16,7 +16,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run only the random life of this seed")
-	livesFlag = flag.Int("lives", 400, "how many random lives to run")
+	livesFlag = flag.Int("lives", 300, "how many random lives to run")
 	storyFlag = flag.Bool("story", false, "print what happens")
 )
 

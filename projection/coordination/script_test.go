@@ -136,11 +136,24 @@ func (s *sim) command(words []string) (say []string) {
 	case "assign":
 		s.write(s.ids(running)[0], atoi(s.t, arg), 0, words[2:])
 	case "epoch":
-		s.write(s.ids(running)[0], atoi(s.t, arg), uint64(atoi(s.t, words[2])), words[3:])
+		epoch, err := strconv.ParseUint(words[2], 10, 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.write(s.ids(running)[0], atoi(s.t, arg), epoch, words[3:])
 	case "claim":
 		n := s.nodes[arg]
 		s.claim(n, &coordination.Decision{Term: n.state.Cluster().Term + 1, Reason: "as it likes"})
 		s.settle()
+	default:
+		return s.elapse(words, arg)
+	}
+	return nil
+}
+
+// elapse carries out what happens to the network and to time.
+func (s *sim) elapse(words []string, arg string) (say []string) {
+	switch words[0] {
 	case "split":
 		side := 0
 		for _, w := range words[1:] {

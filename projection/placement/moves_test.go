@@ -156,20 +156,20 @@ func (g *network) cheapest(from, to string) (total int) {
 	for {
 		dist, via := make([]int, len(g.out)), make([]int, len(g.out))
 		for v := range dist {
-			dist[v] = 1 << 40
+			dist[v] = 1 << 30
 		}
 		dist[s] = 0
 		for again := true; again; {
 			again = false
 			for u := range g.out {
 				for _, e := range g.out[u] {
-					if x := g.edges[e]; x.room > 0 && dist[u] < 1<<40 && dist[u]+x.cost < dist[x.to] {
+					if x := g.edges[e]; x.room > 0 && dist[u] < 1<<30 && dist[u]+x.cost < dist[x.to] {
 						dist[x.to], via[x.to], again = dist[u]+x.cost, e, true
 					}
 				}
 			}
 		}
-		if dist[t] == 1<<40 {
+		if dist[t] == 1<<30 {
 			return total
 		}
 		for v := t; v != s; v = g.edges[via[v]^1].to {

@@ -1,6 +1,7 @@
 package placement_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +25,7 @@ func TestShares(t *testing.T) {
 			[]share{{"a", 4, 4, 4, 4}, {"b", 2, 2, 2, 2}, {"c", 2, 2, 2, 2}}},
 		{"a node has at most one copy of each", []node{{ID: "a", Weight: 98}, {ID: "b"}, {ID: "c"}}, 100, 2,
 			[]share{{"a", 100, 100, 98, 98}, {"b", 50, 50, 1, 1}, {"c", 50, 50, 1, 1}}},
-		{"weights beyond bounds", []node{{ID: "a", Weight: 1 << 40}, {ID: "b", Weight: 1 << 20}, {ID: "c", Weight: -3}, {ID: "d"}}, 10, 3,
+		{"weights beyond bounds", []node{{ID: "a", Weight: math.MaxInt}, {ID: "b", Weight: 1 << 20}, {ID: "c", Weight: -3}, {ID: "d"}}, 10, 3,
 			[]share{{"a", 10, 10, 4, 5}, {"b", 10, 10, 4, 5}, {"c", 5, 5, 0, 1}, {"d", 5, 5, 0, 1}}},
 		{"a zone with one node takes a copy of all", []node{{"a", "x", 1}, {"b", "y", 1}, {"c", "y", 1}, {"d", "z", 1}, {"e", "z", 1}}, 10, 3,
 			[]share{{"a", 10, 10, 2, 2}, {"b", 5, 5, 2, 2}, {"c", 5, 5, 2, 2}, {"d", 5, 5, 2, 2}, {"e", 5, 5, 2, 2}}},
