@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -18,7 +17,6 @@ type fake struct {
 	id    transport.Identity
 	calls atomic.Int64
 
-	mu      sync.Mutex // guards the functions
 	join    func(context.Context, *transport.JoinRequest) (*transport.JoinResponse, error)
 	sync    func(context.Context, *transport.SyncRequest) (*transport.SyncResponse, error)
 	probe   func(context.Context, *transport.ProbeRequest) (*transport.ProbeResponse, error)
@@ -124,7 +122,7 @@ func run(t testing.TB, log events.LogID, n int) []events.Event {
 }
 
 // serve starts a server on loopback and returns its address.
-func serve(t *testing.T, f *fake, o transport.ServerOptions) string {
+func serve(t testing.TB, f *fake, o transport.ServerOptions) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -147,7 +145,7 @@ func serve(t *testing.T, f *fake, o transport.ServerOptions) string {
 	return l.Addr().String()
 }
 
-func newClient(t *testing.T, o transport.ClientOptions) *transport.Client {
+func newClient(t testing.TB, o transport.ClientOptions) *transport.Client {
 	t.Helper()
 	c := transport.NewClient(o)
 	t.Cleanup(c.Close)

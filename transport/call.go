@@ -127,13 +127,8 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap is for the http.ResponseController of a metrics handler.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Flush implements [http.Flusher] for handlers that look for it.
-func (w *recorder) Flush() {
-	_ = http.NewResponseController(w.ResponseWriter).Flush() // there is nobody to tell
-}
 
 // requestSize is the size of what came before the body.
 func requestSize(r *http.Request) int {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -72,29 +71,29 @@ func TestProbeBytes(t *testing.T) {
 	for name, secret := range map[string]string{"unsigned": "", "signed": "a secret of this test"} {
 		var counted measured
 		addr := serve(t, newFake(), transport.ServerOptions{Secret: secret, Hooks: counted.hooks()})
-		var sent, received bytes.Buffer
+		var sent, received tap
+		var request, answer string
 		c := newClient(t, transport.ClientOptions{Secret: secret, Hooks: counted.hooks(),
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 				return &tapped{conn, &sent, &received}, err
 			}})
 		for range 3 { // the first is not another than the rest
-			sent.Reset()
-			received.Reset()
 			if _, err := c.Probe(context.Background(), addr, &transport.ProbeRequest{Header: testHeader(), Digest: testDigest(1)}); err != nil {
 				t.Fatal(err)
 			}
+			request, answer = sent.take(), received.take()
 		}
 		c.Close()
-		all := sent.Len() + received.Len()
-		t.Logf("%s: request %d + answer %d = %d bytes\n%q\n%q", name, sent.Len(), received.Len(), all, sent.String(), received.String())
+		all := len(request) + len(answer)
+		t.Logf("%s: request %d + answer %d = %d bytes\n%q\n%q", name, len(request), len(answer), all, request, answer)
 		if all > 400 && secret == "" || all > 500 {
 			t.Errorf("%s: a probe and its answer take %d bytes", name, all)
 		}
-		if got, want := counted.client(), [2]int{3 * sent.Len(), 3 * received.Len()}; got != want {
+		if got, want := counted.client(), [2]int{3 * len(request), 3 * len(answer)}; got != want {
 			t.Errorf("%s: the client counted %v, want %v", name, got, want)
 		}
-		if got, want := counted.server(t, 3), [2]int{3 * sent.Len(), 3 * received.Len()}; got != want {
+		if got, want := counted.server(t, 3), [2]int{3 * len(request), 3 * len(answer)}; got != want {
 			t.Errorf("%s: the server counted %v, want %v", name, got, want)
 		}
 	}
@@ -155,18 +154,39 @@ func (m *measured) server(t *testing.T, n int) [2]int {
 	return [2]int{}
 }
 
+// tapped copies what passes over a connection.
 type tapped struct {
 	net.Conn
-	sent, received io.Writer
+	sent, received *tap
+}
+
+// tap is what passed in one direction; reads of net/http end when they like.
+type tap struct {
+	mu  sync.Mutex // guards all
+	all bytes.Buffer
+}
+
+func (t *tap) add(b []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all.Write(b)
+}
+
+// take returns what passed since it was last called.
+func (t *tap) take() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer t.all.Reset()
+	return t.all.String()
 }
 
 func (c *tapped) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.received.Write(b[:n])
+	c.received.add(b[:n])
 	return n, err
 }
 
 func (c *tapped) Write(b []byte) (int, error) {
-	c.sent.Write(b)
+	c.sent.add(b)
 	return c.Conn.Write(b)
 }

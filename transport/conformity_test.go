@@ -74,7 +74,7 @@ func protoFile(t *testing.T) protoreflect.FileDescriptor {
 func TestProtobufConformity(t *testing.T) {
 	r, file := chance(t), protoFile(t)
 	names := []protoreflect.Name{"JoinRequest", "JoinResponse", "SyncRequest", "SyncResponse", "ProbeRequest", "ProbeResponse"}
-	for range 200 {
+	for range 100 {
 		for i, m := range r.messages(t) {
 			b, err := transport.Marshal(transport.Protobuf, m)
 			if err != nil {

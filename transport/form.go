@@ -1,13 +1,10 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"strings"
 )
 
 // Form is one of the two forms that a message has, with the same fields.
@@ -110,74 +107,4 @@ func Unmarshal(form Form, b []byte, m Message) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil
-}
-
-// readJSON reads one JSON object, all of b. Names must be ours to the letter
-// and come once; encoding/json alone would accept "FROM" for "from" and the
-// last of two.
-func readJSON(b []byte, v any) error {
-	if err := scanJSON(b); err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
-}
-
-// maxDepth bounds how deep JSON may nest: a message, its events, their bodies,
-// the lists in them.
-const maxDepth = 8
-
-// scanJSON checks what encoding/json does not.
-func scanJSON(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := scanValue(d, 0); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more after the end")
-	}
-	return nil
-}
-
-func scanValue(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != json.Delim('{') && depth == 0 {
-		return errors.New("want an object")
-	}
-	if t != json.Delim('{') && t != json.Delim('[') {
-		return nil
-	}
-	if depth++; depth > maxDepth {
-		return fmt.Errorf("nested deeper than %d", maxDepth)
-	}
-	var seen map[string]bool
-	for d.More() {
-		if t == json.Delim('{') {
-			key, err := d.Token()
-			if err != nil {
-				return err
-			}
-			name, _ := key.(string)
-			if depth == 1 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
-				return fmt.Errorf("unknown field %q", clip(name))
-			}
-			if seen[name] {
-				return fmt.Errorf("field %q comes twice", clip(name))
-			}
-			if seen == nil {
-				seen = make(map[string]bool)
-			}
-			seen[name] = true
-		}
-		if err := scanValue(d, depth); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
 }

@@ -136,6 +136,9 @@ func (m *JoinResponse) set(f *field) (bool, error) {
 		if len(m.Members) >= MaxMembers {
 			return true, fmt.Errorf("more than %d members", MaxMembers)
 		}
+		if m.Members == nil {
+			m.Members = make(Members, 0, f.room(MaxMembers))
+		}
 		m.Members = append(m.Members, Member{})
 		member := &m.Members[len(m.Members)-1]
 		if err := f.within(member); err != nil {

@@ -134,8 +134,14 @@ func (f *field) event(list *Events) error {
 		return fmt.Errorf("more than %d events", MaxEvents)
 	}
 	e, err := f.scratch.names.Decode(f.bytes)
+	if err != nil {
+		return err
+	}
+	if *list == nil {
+		*list = make(Events, 0, f.room(MaxEvents))
+	}
 	*list = append(*list, e)
-	return err
+	return nil
 }
 
 func appendEvents(b []byte, num protowire.Number, list Events) []byte {

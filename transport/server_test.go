@@ -160,7 +160,7 @@ func TestUnderAnApplication(t *testing.T) {
 // other to 64 for each.
 func TestManyNodesInOneProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const nodes, seconds = 40, 60
+		const nodes, seconds = 20, 40
 		n := memnet.New()
 		before := runtime.NumGoroutine()
 		clients := make([]*transport.Client, nodes)

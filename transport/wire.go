@@ -16,6 +16,7 @@ type field struct {
 	typ   protowire.Type
 	value uint64 // of a varint, fixed32 or fixed64
 	bytes []byte // of a length-delimited field, not copied
+	rest  int    // bytes of the message behind the field
 
 	scratch *scratch // of the whole message
 }
@@ -64,6 +65,7 @@ func readFields(b []byte, m message, f *field) error {
 		case f.num == last && !again:
 			return fmt.Errorf("byte %d: field %d comes twice", at, f.num)
 		}
+		f.rest = len(b) - at - n
 		var err error
 		if again, err = m.set(f); err != nil {
 			return fmt.Errorf("byte %d: field %d: %w", at, f.num, err)
@@ -213,9 +215,16 @@ func (f *field) heads(list *Heads, most int) error {
 	if err != nil {
 		return err
 	}
+	if *list == nil {
+		*list = make(Heads, 0, f.room(most))
+	}
 	*list = append(*list, events.Head(*h))
 	return nil
 }
+
+// room guesses how many more fields of this one's size there are in the
+// message, itself included, at most most.
+func (f *field) room(most int) int { return min(1+f.rest/(2+len(f.bytes)), most) }
 
 // within reads the message that a field holds.
 func (f *field) within(m message) error {
