@@ -126,13 +126,16 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 
 // answerWithState sends the whole state, for ranges do not help.
 func (ck *ClusterKit) answerWithState(ctx context.Context, resp *transport.SyncResponse) (*transport.SyncResponse, error) {
-	err := ck.do(ctx, func(r *replica, _ int64) error {
+	whole, err := ask(ctx, ck, func(r *replica, _ int64) (transport.SyncResponse, error) {
 		k := r.know()
-		resp.Snapshot, resp.Vector, resp.Digest = r.state.AppendSnapshot(nil), k.heads, k.digest
-		return nil
+		return transport.SyncResponse{Snapshot: r.state.AppendSnapshot(nil), Vector: k.heads, Digest: k.digest}, nil
 	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	resp.Code, resp.Events, resp.More = transport.CodeSnapshot, nil, false
-	return resp, unavailable(err)
+	resp.Snapshot, resp.Vector, resp.Digest = whole.Snapshot, whole.Vector, whole.Digest
+	return resp, nil
 }
 
 // acks returns the heads of the logs that a batch touched.

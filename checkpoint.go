@@ -32,39 +32,36 @@ func (ck *ClusterKit) keepCheckpoint() {
 			return
 		}
 		timer.Reset(checkpointEvery)
-		if ck.log.Last() == written {
+		last := ck.log.Last()
+		if last == written {
 			continue
 		}
-		index, err := ck.writeCheckpoint()
-		if err != nil && ck.ctx.Err() == nil {
+		if err := ck.writeCheckpoint(); err != nil && ck.ctx.Err() == nil {
 			ck.opt.Logger.Error("the checkpoint was not written; nothing is lost", "err", err)
 			continue
 		}
-		written = index
+		written = last
 	}
 }
 
 // writeCheckpoint lets the writer take the state and writes it beside it, so
 // that no command waits for the file.
-func (ck *ClusterKit) writeCheckpoint() (index uint64, err error) {
-	var b []byte
+func (ck *ClusterKit) writeCheckpoint() error {
 	began := time.Now()
-	err = ck.do(ck.ctx, func(r *replica, _ int64) (err error) {
+	b, err := ask(ck.ctx, ck, func(r *replica, _ int64) ([]byte, error) {
 		if err := ck.persist(); err != nil { // what this batch staged before
-			return err
+			return nil, err
 		}
-		index = ck.log.Last()
-		b, err = projection.EncodeCheckpoint(r.state, index)
-		return err
+		return projection.EncodeCheckpoint(r.state, ck.log.Last())
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := ck.log.WriteCheckpoint(b); err != nil {
-		return 0, err
+		return err
 	}
 	ck.metrics.CheckpointWritten(time.Since(began))
-	return index, nil
+	return nil
 }
 
 // lastCheckpoint writes the state when the writer has ended.

@@ -13,24 +13,19 @@ import (
 // command makes one event and returns it once it is durable here. It spreads
 // to the others right after.
 func (ck *ClusterKit) command(ctx context.Context, decide func(r *replica, wall int64) (*events.Event, error)) (events.Event, error) {
-	var e events.Event
-	err := ck.do(ctx, func(r *replica, wall int64) error {
+	return ask(ctx, ck, func(r *replica, wall int64) (events.Event, error) {
 		switch {
 		case r.stopping:
-			return ErrStopped
+			return events.Event{}, ErrStopped
 		case !r.spoken:
-			return ErrNotJoined
+			return events.Event{}, ErrNotJoined
 		}
 		made, err := decide(r, wall)
-		if err == nil {
-			e = *made
+		if err != nil {
+			return events.Event{}, err
 		}
-		return err
+		return *made, nil
 	})
-	if err != nil {
-		return events.Event{}, err
-	}
-	return e, nil
 }
 
 // Assign gives a partition to the named nodes, the primary first, until the

@@ -61,6 +61,21 @@ func (ck *ClusterKit) do(ctx context.Context, decide func(r *replica, wall int64
 	}
 }
 
+// ask is do with an answer. The answer travels by a channel, since the writer
+// may still be at work when ctx has ended and nobody listens any more.
+func ask[T any](ctx context.Context, ck *ClusterKit, decide func(r *replica, wall int64) (T, error)) (answer T, err error) {
+	answers := make(chan T, 1)
+	err = ck.do(ctx, func(r *replica, wall int64) error {
+		a, err := decide(r, wall)
+		answers <- a
+		return err
+	})
+	if err == nil {
+		answer = <-answers
+	}
+	return answer, err
+}
+
 func (ck *ClusterKit) deadErr() error {
 	if ck.failed.Load() {
 		return ErrFailed
@@ -196,12 +211,8 @@ type published struct {
 
 // ingest hands events of a peer to the writer and returns what became of them
 // once the accepted ones are durable here.
-func (ck *ClusterKit) ingest(ctx context.Context, batch []events.Event) (in ingested, err error) {
-	err = ck.do(ctx, func(r *replica, wall int64) error {
-		in = r.ingest(wall, batch)
-		return nil
-	})
-	return in, err
+func (ck *ClusterKit) ingest(ctx context.Context, batch []events.Event) (ingested, error) {
+	return ask(ctx, ck, func(r *replica, wall int64) (ingested, error) { return r.ingest(wall, batch), nil })
 }
 
 // merge joins the state of a peer into this node's own, durably.
