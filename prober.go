@@ -208,12 +208,17 @@ func (p *prober) ask(a swim.Indirect, via swim.Member) {
 	}
 }
 
-// reach probes a member on behalf of another.
+// reach probes a member on behalf of another, at the address that this node
+// knows: a stranger cannot make it dial anything else.
 func (ck *ClusterKit) reach(ctx context.Context, req *transport.ProbeRequest) bool {
+	k := ck.known()
+	n, ok := k.cluster.Node(req.Target)
+	if !ok {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, ck.opt.ProbeInterval/2)
 	defer cancel()
-	resp, err := ck.client.Probe(ctx, req.TargetAddr, &transport.ProbeRequest{
-		Header: ck.header(req.Target), Digest: ck.known().digest})
+	resp, err := ck.client.Probe(ctx, n.Addr, &transport.ProbeRequest{Header: ck.header(n.ID), Digest: k.digest})
 	return err == nil && resp.Degraded == ""
 }
 

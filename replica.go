@@ -32,6 +32,7 @@ type replica struct {
 
 	record   *events.NodeRecord // what this node says of itself
 	spoken   bool               // it has joined: learnt first, then spoken
+	leaving  bool               // it has said that it is about to leave for good
 	stopping bool               // it has said goodbye and answers no accusation
 
 	staged   []events.Event
@@ -305,9 +306,18 @@ func (r *replica) refute(wall int64) error {
 	if !ok || accused.Version < r.incarnation() {
 		return nil
 	}
-	_, err := r.announce(wall, events.NodeRecovered, r.nextIncarnation(), accused.ID(),
+	_, err := r.announce(wall, r.alive(), r.nextIncarnation(), accused.ID(),
 		"refutes "+string(accused.Type)+" by "+accused.Actor)
 	return err
+}
+
+// alive is how this node says that it lives: a node that is leaving goes on
+// doing so.
+func (r *replica) alive() events.Type {
+	if r.leaving {
+		return events.NodeLeaving
+	}
+	return events.NodeRecovered
 }
 
 // answerAccusation refutes what this node was told and has not yet read.
@@ -315,7 +325,7 @@ func (r *replica) answerAccusation(wall int64, incarnation uint64, accuser strin
 	if !r.spoken || r.stopping || r.incarnation() > incarnation {
 		return nil
 	}
-	_, err := r.announce(wall, events.NodeRecovered, max(r.nextIncarnation(), incarnation+1), events.ID{},
+	_, err := r.announce(wall, r.alive(), max(r.nextIncarnation(), incarnation+1), events.ID{},
 		"refutes an accusation that "+accuser+" told of")
 	return err
 }

@@ -122,6 +122,7 @@ func (ck *ClusterKit) goodbye(ctx context.Context, reason string) error {
 // are, or until nobody is there to take them.
 func (ck *ClusterKit) drainSelf(ctx context.Context) error {
 	err := ck.do(ctx, func(r *replica, wall int64) error {
+		r.leaving = true
 		_, err := r.announce(wall, events.NodeLeaving, r.incarnation(), events.ID{}, "leaves for good")
 		return err
 	})
