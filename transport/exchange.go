@@ -164,6 +164,9 @@ func (s *server) admit(h *Header, join *JoinRequest) error {
 	if h.Cluster != id.Cluster {
 		return Errorf(http.StatusConflict, ErrorWrongCluster, "this node belongs to cluster %q, the request to %q", id.Cluster, h.Cluster)
 	}
+	if h.To != id.Node && (join == nil || h.To != "") {
+		return Errorf(http.StatusMisdirectedRequest, ErrorWrongNode, "this is node %q, the request is for %q", id.Node, h.To)
+	}
 	if h.Config != id.Config {
 		e := Errorf(http.StatusConflict, ErrorConfigMismatch, "the settings of this node and of the request differ")
 		e.Fields = map[string]string{"config": differ(id.Config, h.Config)}
@@ -171,9 +174,6 @@ func (s *server) admit(h *Header, join *JoinRequest) error {
 			addDifferences(e.Fields, &id.Settings, &join.Settings)
 		}
 		return e
-	}
-	if h.To != id.Node && (join == nil || h.To != "") {
-		return Errorf(http.StatusMisdirectedRequest, ErrorWrongNode, "this is node %q, the request is for %q", id.Node, h.To)
 	}
 	return nil
 }
