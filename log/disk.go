@@ -19,7 +19,7 @@ type disk interface {
 	edit(path string) (file, error)   // which must exist
 	rename(from, to string) error
 	remove(path string) error
-	syncDir(path string) error        // makes the names in it durable
+	syncDir(path string) error // makes the names in it durable
 	openWAL(dir string) (engine, error)
 }
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -88,15 +90,17 @@ func (m *model) apply(batch ...events.Event) {
 	}
 }
 
-func (m *model) snapshot() []byte { return fmt.Appendf(nil, "%d %s", m.count, m.heads) }
+func (m *model) snapshot() []byte { return fmt.Appendf(nil, "%d [%s]", m.count, m.heads) }
 
 func readModel(t testing.TB, b []byte) *model {
 	t.Helper()
 	m := newModel()
-	var text string
-	if _, err := fmt.Sscanf(string(b), "%d %s", &m.count, &text); err != nil && err != io.ErrUnexpectedEOF {
-		t.Fatalf("snapshot %q: %v", b, err)
+	count, text, ok := strings.Cut(strings.TrimSuffix(string(b), "]"), " [")
+	n, err := strconv.Atoi(count)
+	if !ok || err != nil {
+		t.Fatalf("snapshot %q", b)
 	}
+	m.count = n
 	v, err := events.ParseVector(text)
 	if err != nil {
 		t.Fatal(err)
@@ -232,10 +236,22 @@ func sameEvents(a, b []events.Event) bool {
 	return slices.EqualFunc(a, b, func(a, b events.Event) bool { return bytes.Equal(a.Raw(), b.Raw()) })
 }
 
-// copyDir copies a data directory without its lock.
+// scratch returns a new directory for what need not survive a power cut: in
+// memory, where there is such a file system.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "log-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// copyDir copies a data directory.
 func copyDir(t testing.TB, from string) string {
 	t.Helper()
-	to := t.TempDir()
+	to := scratch(t)
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}

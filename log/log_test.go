@@ -37,6 +37,7 @@ func TestAppendAndReopen(t *testing.T) {
 	}
 	records, err := readAll(t, r.dir)
 	if err != nil {
+		t.Log(segmentFiles(t, r.dir))
 		t.Fatal(err)
 	}
 	if !sameEvents(all, eventsOf(t, records)) {
@@ -168,7 +169,7 @@ func TestRangeAndLocate(t *testing.T) {
 		i := rnd.IntN(3)
 		batch := origins[i].batch(t, 1+rnd.IntN(4), rnd.IntN(100))
 		all[i] = append(all[i], batch...)
-		for len(indexes) < int(r.append(batch...)) {
+		for last := r.append(batch...); uint64(len(indexes)) < last; {
 			indexes = append(indexes, nil)
 		}
 		vector[origins[i].id] = origins[i].seq

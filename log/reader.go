@@ -25,9 +25,9 @@ type Reader struct {
 	src  source // of at; nil between segments
 	last bool   // at is the newest segment: read up to the last whole batch
 	w    walker
-	err  error  // damage, until Skip or Seek
-	torn Torn   // behind the last whole batch
-	seen int64  // size of the file when torn was looked at
+	err  error // damage, until Skip or Seek
+	torn Torn  // behind the last whole batch
+	seen int64 // size of the file when torn was looked at
 	rec  Record
 }
 
@@ -175,7 +175,8 @@ func (r *Reader) enter() error {
 		if err != nil {
 			return fmt.Errorf("log: read: %w", err)
 		}
-		r.src, r.at, r.last = src, r.segments[i], i == len(r.segments)-1
+		r.src, r.at = src, r.segments[i]
+		r.last = i == len(r.segments)-1 && (r.m == nil || r.m.open <= r.at.First)
 		r.w = walker{src: src, file: r.at.File, index: r.at.First, keep: r.w.keep, store: r.w.store}
 		if !r.last {
 			r.w.limit, err = src.size()
@@ -214,6 +215,10 @@ func (r *Reader) advance() error {
 func (r *Reader) leave() error {
 	if err := r.refresh(); err != nil {
 		return err
+	}
+	if r.w.index == r.at.First {
+		r.err = damage(&r.w, io.EOF)
+		return r.err
 	}
 	if r.missing(r.w.index) {
 		return r.err

@@ -3,6 +3,7 @@ package log
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math/bits"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -102,10 +103,38 @@ func wasWhole(b []byte, off int64, index uint64, before *Record) bool {
 		}
 	}
 	n, k := prefix(b)
-	if k <= 0 || n < headerSize || k+n > len(b) || looksLike(b[k:], index, before) < 3 {
+	if k <= 0 || n < headerSize || k+n > len(b) {
 		return false
 	}
+	p := b[k : k+n]
+	if hasOneWrongBit(p, index) {
+		return true
+	}
+	if looksLike(p, index, before) < 3 || seededIndex(writtenSeed(p), 0) < index {
+		return false // nothing of ours, or an old record that the disk gave back
+	}
+	if allZero(b[k+n:]) && (p[n-1] == 0 || p[5]&flagEnd == 0) {
+		return false // the write stopped here, in the record or behind it
+	}
 	return !hasLostSector(b[:k+n], off)
+}
+
+// hasOneWrongBit reports whether a payload verifies when one bit is turned.
+func hasOneWrongBit(payload []byte, index uint64) bool {
+	d := binary.LittleEndian.Uint32(payload) ^ checksum(payload, index)
+	if bits.OnesCount32(d) == 1 {
+		return true // of the checksum itself
+	}
+	// A wrong bit in a byte is as that bit alone in the register, shifted
+	// through this byte and all behind it.
+	for range len(payload) - 4 {
+		i := unshift[d>>24]
+		d = (d^castagnoli[i])<<8 | uint32(i)
+		if d < 256 && bits.OnesCount32(d) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // looksLike counts the signs that a damaged payload was the record with the

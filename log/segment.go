@@ -152,6 +152,7 @@ func (l *Log) cut() error {
 		return err
 	}
 	old := w.seg
+	w.size, w.opening, w.allocated = 0, 0, 0
 	if err = l.engage(next, newTable(), events.Vector(w.heads).Clone()); err == nil && old != nil {
 		l.shelf.put(shelfTables, old)
 		l.shelf.put(shelfHeads, old)

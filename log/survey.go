@@ -11,10 +11,10 @@ import (
 // survey is what a walk over one segment found.
 type survey struct {
 	base     uint64
-	last     uint64 // index of the last record of the last whole batch; base-1 when there is none
-	size     int64  // where that record ends
-	opening  int64  // size of the first record
-	received int64  // of the last record
+	last     uint64        // index of the last record of the last whole batch; base-1 when there is none
+	size     int64         // where that record ends
+	opening  int64         // size of the first record
+	received int64         // of the last record
 	start    events.Vector // what was appended before the segment
 	heads    map[events.LogID]uint64
 	table    *table
