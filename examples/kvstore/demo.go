@@ -180,7 +180,7 @@ func (d *demo) audit(ctx context.Context) error {
 	n1, n2, n3 := d.procs["n1"].dir, d.procs["n2"].dir, d.procs["n3"].dir
 	for _, command := range [][]string{
 		{"log", n1, "--partition", fmt.Sprint(moved)},
-		{"log", n1, "--node", "n2"},
+		{"log", n1, "--node", "n2", "--type", "Node*"},
 		{"state", n1, "--at", "head"},
 		{"verify", n1},
 		{"converge", n1, n2, n3},
