@@ -195,6 +195,9 @@ func (r *Reader) advance() error {
 	if err := r.lookAhead(); err != nil || r.w.off < r.w.limit {
 		return err
 	}
+	if r.w.index == r.at.First {
+		return io.EOF // begun, with nothing in it yet
+	}
 	if ok, err := exists(filepath.Join(r.wal, segmentName(r.w.index))); err != nil {
 		return err
 	} else if !ok && (r.m == nil || r.m.open <= r.at.First) {
