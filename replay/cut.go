@@ -42,8 +42,13 @@ func (c *cut) covers(index uint64, e *events.Event) bool {
 // known reports whether the cut is a local index and nothing else.
 func (c *cut) known() bool { return c.axis == Known && c.vector == nil }
 
-// before moves a cut that was resolved from p to right before p.
-func (c cut) before(p Point) cut {
+// resolveBefore turns a point into a cut that does not cover the point itself.
+func (s *Source) resolveBefore(ctx context.Context, p Point, axis Axis) (cut, error) {
+	if p.kind == pointTime && axis == Known {
+		p.time = events.NewTimestamp(p.time.Millis()-1, 0)
+		return s.resolve(ctx, p, axis)
+	}
+	c, err := s.resolve(ctx, p, axis)
 	switch {
 	case c.vector != nil, p.kind == pointFirst, p.kind == pointHead && p.n == 0:
 	case c.axis == Known:
@@ -55,7 +60,7 @@ func (c cut) before(p Point) cut {
 	default:
 		c.strict = true
 	}
-	return c
+	return c, err
 }
 
 // everything covers all events.

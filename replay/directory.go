@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"path/filepath"
@@ -57,20 +58,15 @@ func (d *directory) close() error { return nil }
 // base reads the snapshot with which segment i begins. When the program that
 // wrote the log made none, it folds what comes before.
 func (d *directory) base(ctx context.Context, i int) (*projection.State, error) {
-	state := projection.NewState()
-	for e, err := range d.entries(ctx, d.list[i].first) {
-		switch {
-		case err != nil:
-			return nil, err
-		case e.Index != d.list[i].first || e.IsEvent():
-			return nil, &Damage{File: e.File, Offset: e.Offset, From: d.list[i].first, Until: e.Index, Reason: "no snapshot at the start"}
-		case len(e.Snapshot) > 0:
-			return projection.ReadSnapshot(e.Snapshot)
-		}
-		break
+	b, err := d.opening(i)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > 0 {
+		return projection.ReadSnapshot(b)
 	}
 	if i == 0 {
-		return state, nil
+		return projection.NewState(), nil
 	}
 	state, err := d.base(ctx, i-1)
 	if err != nil {
@@ -95,6 +91,31 @@ func (d *directory) base(ctx context.Context, i int) (*projection.State, error) 
 	return state, nil
 }
 
+// opening returns the bytes of the snapshot with which segment i begins.
+func (d *directory) opening(i int) ([]byte, error) {
+	r, err := eventlog.OpenReader(d.path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := r.Seek(d.list[i].first); err != nil {
+		return nil, err
+	}
+	record, err := r.Next()
+	var corrupt *eventlog.CorruptError
+	switch {
+	case err == io.EOF:
+		return nil, nil
+	case errors.As(err, &corrupt):
+		return nil, &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, From: d.list[i].first, Until: d.list[i].first + 1, Reason: corrupt.Reason}
+	case err != nil:
+		return nil, err
+	case record.Kind != eventlog.KindSnapshot:
+		return nil, &Damage{File: d.name(record.File), From: record.Index, Until: record.Index, Reason: "no snapshot at the start"}
+	}
+	return record.Bytes, nil
+}
+
 // entries reads on from a local index. What is damaged is skipped and told.
 func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
@@ -104,6 +125,9 @@ func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, 
 			return
 		}
 		defer r.Close()
+		if from <= d.list[0].first {
+			from = 0 // the reader then tells what is missing before the first segment
+		}
 		if err := r.Seek(from); err != nil {
 			if errors.Is(err, eventlog.ErrCompacted) {
 				err = fmt.Errorf("%w: %w", ErrNotKept, err)
@@ -146,10 +170,14 @@ func (s *scanner) run(ctx context.Context) {
 		case errors.Is(err, errStop):
 			return
 		case errors.As(err, &corrupt):
-			if !s.tell(0) {
+			if d := s.damageOf(corrupt); s.damage != nil && s.damage.File == d.File && s.damage.Offset == d.Offset {
+				s.end() // nothing follows it
 				return
+			} else if !s.tell(0) {
+				return
+			} else {
+				s.damage = d
 			}
-			s.damage = s.damageOf(corrupt)
 			if err := s.reader.Skip(); err != nil {
 				s.end()
 				return

@@ -121,14 +121,14 @@ func (n *naive) randomPoint(r *rand.Rand) string {
 func TestLogEqualsNaiveFilter(t *testing.T) {
 	seed := seedOf(t)
 	r := rand.New(rand.NewPCG(seed, 1))
-	for _, dir := range randomPast(t, r, 400) {
+	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
 		names, err := s.Names(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := &naive{all(t, s), names}
-		for range 200 {
+		for range 100 {
 			checkQuery(t, r, s, n)
 		}
 	}
@@ -213,14 +213,14 @@ func (n *naive) isAt(point string, axis replay.Axis, e *replay.Entry) bool {
 func TestStateEqualsNaiveFold(t *testing.T) {
 	seed := seedOf(t)
 	r := rand.New(rand.NewPCG(seed, 2))
-	for _, dir := range randomPast(t, r, 400) {
+	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
 		names, err := s.Names(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := &naive{all(t, s), names}
-		for range 100 {
+		for range 60 {
 			point, axis := n.randomPoint(r), replay.Axis(r.IntN(3))
 			want := projection.NewState()
 			for i := range n.entries {

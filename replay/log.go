@@ -79,13 +79,13 @@ func (s *Source) window(ctx context.Context, q *Query) (*window, error) {
 		c := everything()
 		if after := len(w.cuts)%2 == 0; p.IsZero() && after {
 			c = cut{axis: Known}
+		} else if len(w.cuts) == 2 {
+			c, err = s.resolveBefore(ctx, p, q.Axis)
 		} else if !p.IsZero() {
-			if c, err = s.resolve(ctx, p, q.Axis); err != nil {
-				return nil, err
-			}
-			if len(w.cuts) == 2 {
-				c = c.before(p)
-			}
+			c, err = s.resolve(ctx, p, q.Axis)
+		}
+		if err != nil {
+			return nil, err
 		}
 		w.cuts = append(w.cuts, c)
 	}
