@@ -238,3 +238,13 @@ func (n *Node) Set(key, value string) events.Event {
 	return n.Emit(events.Event{Type: events.ValueSet, Register: events.ValueRegister(key), Actor: "app",
 		Body: events.Encode(&events.Value{Key: key, Value: []byte(value)})})
 }
+
+// Twin returns a node that took up the past of n, LogID included, as one does
+// that was restored from a backup. From here on both write the same log.
+func (h *History) Twin(n *Node, id string) *Node {
+	h.t.Helper()
+	twin := h.Node(id)
+	twin.Take(n.held...)
+	twin.Log = n.Log
+	return twin
+}
