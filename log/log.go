@@ -66,7 +66,7 @@ func (o Options) withDefaults() (Options, error) {
 		errs = append(errs, fmt.Errorf("NodeID: %w", err))
 	}
 	if o.Cluster == "" {
-		errs = append(errs, errors.New("Cluster: is empty"))
+		errs = append(errs, errors.New("no Cluster"))
 	}
 	switch {
 	case o.SegmentSize == 0:

@@ -79,6 +79,8 @@ func (s *segment) drop(kind int) {
 }
 
 // remove forgets a segment that is no longer kept.
+//
+//lint:ignore U1000 retention removes segments
 func (s *shelf) remove(seg *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

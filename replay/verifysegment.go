@@ -95,7 +95,6 @@ type segmentFold struct {
 type originHead struct {
 	events.Head
 	time events.Timestamp
-	gone bool // a gap follows that damage accounts for
 }
 
 func (f *segmentFold) begin(s *projection.State) {
