@@ -250,7 +250,7 @@ func (b *backend) Events(ctx context.Context, q transport.EventsQuery) iter.Seq2
 }
 
 func (ck *ClusterKit) matches(e *events.Event, q transport.EventsQuery) bool {
-	if len(q.Types) > 0 && !contains(q.Types, string(e.Type)) {
+	if len(q.Types) > 0 && !slices.Contains(q.Types, string(e.Type)) {
 		return false
 	}
 	if q.Node == "" {
@@ -259,13 +259,4 @@ func (ck *ClusterKit) matches(e *events.Event, q transport.EventsQuery) bool {
 	kind, key := events.SplitRegister(e.Register)
 	about := key == q.Node && (kind == events.KindNode || kind == events.KindAccusation || kind == events.KindAdmin)
 	return about || e.Actor == q.Node
-}
-
-func contains(list []string, s string) bool {
-	for _, t := range list {
-		if t == s {
-			return true
-		}
-	}
-	return false
 }

@@ -350,7 +350,7 @@ func TestEventsAreLosslessAndResumable(t *testing.T) {
 	read(nodes[0], total/2) // begin on one node
 	text := cursor.String() // and resume on the other
 	var err error
-	if cursor, err = parseCursor(text); err != nil {
+	if cursor, err = clusterkit.ParseCursor(text); err != nil {
 		t.Fatal(err)
 	}
 	read(nodes[1], total)

@@ -19,6 +19,9 @@ import (
 // and keep its String form to resume after a restart, here or on another node.
 type Cursor = events.Vector
 
+// ParseCursor reads the String form of a cursor. Empty text is the beginning.
+func ParseCursor(text string) (Cursor, error) { return events.ParseVector(text) }
+
 // ErrCompacted is yielded by Events when events after the cursor are no longer
 // kept here; Cluster has the state that they led to.
 var ErrCompacted = errors.New("clusterkit: events after the cursor are no longer kept")
