@@ -87,6 +87,7 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
 	if len(req.Events) > 0 {
+		ck.metrics.SyncReceivedEvents(len(req.Events))
 		in, err := ck.ingest(ctx, req.Events)
 		if err != nil {
 			return nil, unavailable(err)
@@ -121,6 +122,7 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 		ck.metrics.FullTransfer(metrics.TransferCompacted)
 		return ck.answerWithState(ctx, resp)
 	}
+	ck.metrics.SyncSentEvents(len(resp.Events))
 	return resp, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -17,6 +18,7 @@ import (
 const (
 	joinFirst = 20 * time.Millisecond
 	joinMost  = 5 * time.Second
+	sayEvery  = 10 * time.Second // that a node still tries
 )
 
 // join makes this node a member: it learns before it speaks. It introduces
@@ -25,6 +27,7 @@ const (
 // It ends when the node has spoken, or with the node's context.
 func (ck *ClusterKit) join() {
 	began, wait := time.Now(), joinFirst
+	said := began // when operators were last told that this goes on
 	for ck.ctx.Err() == nil {
 		reason, err := ck.learn(time.Since(began))
 		if err == nil {
@@ -32,7 +35,11 @@ func (ck *ClusterKit) join() {
 				return
 			}
 		}
-		ck.opt.Logger.Debug("not joined yet", "err", err)
+		level := slog.LevelDebug
+		if time.Since(said) > sayEvery {
+			said, level = time.Now(), slog.LevelWarn
+		}
+		ck.opt.Logger.Log(ck.ctx, level, "not joined yet; trying on", "for", time.Since(began).Round(time.Second), "err", err)
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
 		case <-ck.ctx.Done():

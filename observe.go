@@ -7,6 +7,7 @@ import (
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/metrics"
 	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/projection/coordination"
 )
 
 // observe tells everybody inside who must know what was just committed: the
@@ -58,9 +59,20 @@ func (ck *ClusterKit) measure(a *applied, wall int64, own events.LogID) {
 	}
 	if e.Type == events.PartitionAssigned {
 		if p, err := e.Payload(); err == nil {
-			ck.metrics.PartitionMoved(p.(*events.Assignment).Trigger)
+			ck.metrics.PartitionMoved(moveReason(p.(*events.Assignment).Trigger))
 		}
 	}
+}
+
+// moveReason names the trigger of an assignment for the metrics.
+func moveReason(trigger string) string {
+	switch trigger {
+	case coordination.TriggerFill:
+		return metrics.MoveBootstrap
+	case coordination.TriggerFailover:
+		return metrics.MoveFailure
+	}
+	return trigger // the others have the same names
 }
 
 // transition says which state an event brings a member into, and why.
