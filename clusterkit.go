@@ -48,6 +48,7 @@ type ClusterKit struct {
 	born     time.Time // of this process; the origin of now()
 
 	current atomic.Pointer[published]
+	values  values
 	failed  atomic.Bool
 	addr    atomic.Pointer[string] // what peers dial; nil until known
 	port    string                 // that is listened on; set by Start
@@ -158,6 +159,7 @@ func (ck *ClusterKit) openLog() error {
 		return errors.Join(fmt.Errorf("clusterkit: %s belongs to a cluster with %+v, Options.Config says %+v",
 			ck.opt.DataDir, have, ck.config), log.Close())
 	}
+	ck.values.reload(ck.replica.state)
 	ck.current.Store(&published{knowledge: ck.replica.know(), changed: make(chan struct{})})
 	return nil
 }

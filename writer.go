@@ -3,6 +3,7 @@ package clusterkit
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -181,6 +182,11 @@ func (ck *ClusterKit) persist() error {
 		ck.opt.Logger.Warn("the disk is slow", "took", took, "events", len(ck.replica.staged))
 	}
 	done := ck.replica.commit()
+	for i := range done {
+		if e := done[i].event; done[i].outcome == projection.Won && strings.HasPrefix(e.Register, events.KindValue+"/") {
+			ck.values.take(e)
+		}
+	}
 	ck.publish()
 	ck.observe(done)
 	return nil
@@ -234,6 +240,7 @@ func (ck *ClusterKit) merge(ctx context.Context, snapshot []byte) error {
 			return ErrFailed
 		}
 		r.adopt(joined, wall)
+		ck.values.reload(joined)
 		ck.publish()
 		return nil
 	})
