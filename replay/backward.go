@@ -40,27 +40,22 @@ func (n *newest[T]) all(reverse bool) iter.Seq[T] {
 
 // backward reads the log segment by segment from its end, until it has the
 // newest events asked for.
-func (w *window) backward(ctx context.Context, yield func(*Line, error) bool) {
+func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
 	var found []Entry // newest first along the axis known; sorted when it is true
-	line := Line{Names: w.names}
-	emit := func(e *Entry) bool {
-		line.Entry = *e
-		return yield(&line, nil)
-	}
 	for i := len(w.segments) - 1; i >= w.first; i-- {
-		part, ok := w.part(ctx, i, w.Limit, yield)
+		part, ok := w.part(ctx, i, yield)
 		if !ok {
 			return
 		}
+		slices.Reverse(part)
 		if w.axis == Known && w.Limit == 0 {
-			for j := len(part) - 1; j >= 0; j-- {
-				if !emit(&part[j]) {
+			for j := range part {
+				if !yield(&part[j], nil) {
 					return
 				}
 			}
 			continue
 		}
-		slices.Reverse(part)
 		if found = append(found, part...); w.enough(ctx, &found, i) {
 			break
 		}
@@ -69,19 +64,19 @@ func (w *window) backward(ctx context.Context, yield func(*Line, error) bool) {
 		slices.Reverse(found)
 	}
 	for i := range found {
-		if !emit(&found[i]) {
+		if !yield(&found[i], nil) {
 			return
 		}
 	}
 }
 
-// part returns the events of segment i that are asked for, in local order: all
-// of them, or at most the newest limit along the axis known.
-func (w *window) part(ctx context.Context, i, limit int, yield func(*Line, error) bool) ([]Entry, bool) {
-	if w.axis == True {
-		limit = 0
+// part returns the events of segment i that are asked for, in local order:
+// all of them, or as many as can be among the newest.
+func (w *window) part(ctx context.Context, i int, yield func(*Entry, error) bool) ([]Entry, bool) {
+	part := newest[Entry]{}
+	if w.axis == Known {
+		part.limit = w.Limit
 	}
-	part := newest[Entry]{limit: limit}
 	for e, err := range w.entries(ctx, i, i+1) {
 		var damage *Damage
 		if err != nil {
@@ -90,9 +85,7 @@ func (w *window) part(ctx context.Context, i, limit int, yield func(*Line, error
 			}
 			continue
 		}
-		kept := *e
-		kept.Event = e.Event.Clone()
-		part.add(kept)
+		part.add(e.keep(nil))
 	}
 	return slices.Collect(part.all(false)), true
 }
@@ -107,11 +100,11 @@ func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
 		*found = (*found)[:w.Limit]
 		return true
 	}
-	slices.SortFunc(*found, func(a, b Entry) int { return KeyOf(&b.Event).Compare(KeyOf(&a.Event)) })
+	slices.SortFunc(*found, func(a, b Entry) int { return b.key().Compare(a.key()) })
 	if w.Limit == 0 || len(*found) < w.Limit {
 		return false
 	}
 	*found = slices.Clip((*found)[:w.Limit])
 	base, err := w.source.feed.base(ctx, i)
-	return err == nil && base.MaxTime() < (*found)[w.Limit-1].Event.Time
+	return err == nil && base.MaxTime() < (*found)[w.Limit-1].time
 }

@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"errors"
-	"iter"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -40,9 +39,12 @@ func (w *window) explain(ctx context.Context, emit func(*Line) bool, report func
 	}
 	received := received{source: w.source}
 	all := *w
-	all.Query = &Query{Filter: Filter{}}
+	all.Query = &Query{}
 	all.cuts = []cut{{axis: Known}, w.cuts[1], {axis: Known}, w.cuts[3]}
 	for e, err := range all.inOrder(ctx) {
+		if err == nil {
+			err = e.loaded(&w.decoder)
+		}
 		if err != nil {
 			if !report(err) {
 				return false
@@ -51,7 +53,7 @@ func (w *window) explain(ctx context.Context, emit func(*Line) bool, report func
 		}
 		line := Line{Entry: *e, Names: w.names}
 		wanted := w.within(e) && w.Filter.Match(&e.Event, w.names)
-		var before []field
+		var before []quality
 		if wanted {
 			before = subjectFields(state, &e.Event)
 		}
@@ -70,25 +72,8 @@ func (w *window) explain(ctx context.Context, emit func(*Line) bool, report func
 	return true
 }
 
-// inOrder yields the events asked for along the axis.
-func (w *window) inOrder(ctx context.Context) iter.Seq2[*Entry, error] {
-	return func(yield func(*Entry, error) bool) {
-		take := func(l *Line, err error) bool {
-			if err != nil {
-				return yield(nil, err)
-			}
-			return yield(&l.Entry, nil)
-		}
-		if w.axis == Known {
-			w.forward(ctx, take)
-		} else {
-			w.ordered(ctx, take)
-		}
-	}
-}
-
 // subjectFields returns what a state says about the subject of an event.
-func subjectFields(s *projection.State, e *events.Event) []field {
+func subjectFields(s *projection.State, e *events.Event) []quality {
 	kind, key := events.SplitRegister(e.Register)
 	switch kind {
 	case events.KindNode, events.KindAccusation, events.KindAdmin:
@@ -107,12 +92,12 @@ func subjectFields(s *projection.State, e *events.Event) []field {
 				replicas = a.Replicas
 			}
 		}
-		return []field{{"epoch", Epoch(owner.Version)}, {"owners", Owners(replicas)}}
+		return []quality{{"epoch", Epoch(owner.Version)}, {"owners", Owners(replicas)}}
 	}
 	if !held {
-		return []field{{e.Register, ""}}
+		return []quality{{e.Register, ""}}
 	}
-	return []field{{e.Register, What(&owner)}}
+	return []quality{{e.Register, What(&owner)}}
 }
 
 // received holds the states that a log received from peers in place of events.

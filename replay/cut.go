@@ -22,21 +22,21 @@ type cut struct {
 	strict bool          // True: the key itself is not covered
 }
 
-// covers reports whether an event at a local index is before or at the point.
-func (c *cut) covers(index uint64, e *events.Event) bool {
+// covers reports whether an event is before or at the point.
+func (c *cut) covers(e *Entry) bool {
 	switch {
 	case c.vector != nil:
-		return c.vector.Covers(e.ID())
+		return c.vector.Covers(e.id())
 	case c.axis == Known:
-		return index <= c.index
+		return e.Index <= c.index
 	}
-	if e.Time != c.key.Time {
-		return e.Time < c.key.Time
+	if e.time != c.key.Time {
+		return e.time < c.key.Time
 	}
 	if c.strict {
-		return KeyOf(e).Compare(c.key) < 0
+		return e.key().Compare(c.key) < 0
 	}
-	return KeyOf(e).Compare(c.key) <= 0
+	return e.key().Compare(c.key) <= 0
 }
 
 // known reports whether the cut is a local index and nothing else.
@@ -118,7 +118,7 @@ func (s *Source) cutIndex(ctx context.Context, p Point, axis Axis) (cut, error) 
 			continue
 		}
 		if axis == True && e.IsEvent() {
-			return cut{axis: True, key: KeyOf(&e.Event)}, nil
+			return cut{axis: True, key: e.key()}, nil
 		}
 		if axis == True {
 			return cut{}, &PointError{p.text, "it is a snapshot, which has no time; name an event or use the axis known"}

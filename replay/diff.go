@@ -85,10 +85,10 @@ func Compare(a, b *projection.State) *Diff {
 	return d
 }
 
-// field is a name and a value, in words.
-type field struct{ name, value string }
+// quality is a name and a value, in words.
+type quality struct{ name, value string }
 
-func compareFields(a, b []field) []FieldChange {
+func compareFields(a, b []quality) []FieldChange {
 	var changes []FieldChange
 	for i := range a {
 		if a[i].value != b[i].value {
@@ -98,8 +98,8 @@ func compareFields(a, b []field) []FieldChange {
 	return changes
 }
 
-func clusterFields(c *projection.Cluster) []field {
-	return []field{
+func clusterFields(c *projection.Cluster) []quality {
+	return []quality{
 		{"cluster_name", c.Config.ClusterName},
 		{"partition_count", strconv.Itoa(c.Config.PartitionCount)},
 		{"replication_factor", strconv.Itoa(c.Config.ReplicationFactor)},
@@ -108,11 +108,11 @@ func clusterFields(c *projection.Cluster) []field {
 	}
 }
 
-func nodeFields(n *projection.Node) []field {
+func nodeFields(n *projection.Node) []quality {
 	if n == nil {
 		n = &projection.Node{}
 	}
-	return []field{
+	return []quality{
 		{"status", string(n.Status)},
 		{"incarnation", strconv.FormatUint(n.Incarnation, 10)},
 		{"addr", n.Addr},

@@ -72,6 +72,7 @@ func (d *directory) base(ctx context.Context, i int) (*projection.State, error) 
 	if err != nil {
 		return nil, err
 	}
+	var decoder events.Decoder
 	for e, err := range d.entries(ctx, d.list[i-1].first) {
 		switch {
 		case err != nil:
@@ -79,6 +80,9 @@ func (d *directory) base(ctx context.Context, i int) (*projection.State, error) 
 		case e.Index >= d.list[i].first:
 			return state, nil
 		case e.IsEvent():
+			if err := e.load(&decoder); err != nil {
+				return nil, err
+			}
 			state.Apply(&e.Event)
 		case len(e.Snapshot) > 0:
 			other, err := projection.ReadSnapshot(e.Snapshot)
@@ -143,15 +147,14 @@ func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, 
 // scanner turns records into entries.
 type scanner struct {
 	*directory
-	reader  *eventlog.Reader
-	decoder events.Decoder
-	yield   func(*Entry, error) bool
-	entry   Entry
-	next    uint64  // index behind the last record that was read
-	damage  *Damage // met, and not yet told because its end is not known
-	file    string  // as records name it
-	shown   string  // as the answer names it
-	count   int
+	reader *eventlog.Reader
+	yield  func(*Entry, error) bool
+	entry  Entry
+	next   uint64  // index behind the last record that was read
+	damage *Damage // met, and not yet told because its end is not known
+	file   string  // as records name it
+	shown  string  // as the answer names it
+	count  int
 }
 
 func (s *scanner) run(ctx context.Context) {
@@ -202,11 +205,12 @@ func (s *scanner) record(r *eventlog.Record) error {
 			s.entry.Snapshot = []byte{}
 		}
 	} else {
-		var err error
-		if s.entry.Event, err = s.decoder.Decode(r.Bytes); err != nil {
-			s.damage = &Damage{File: s.entry.File, Offset: r.Offset, Bytes: int64(r.Size), From: r.Index, Reason: err.Error()}
+		var ok bool
+		if s.entry.glance, ok = glanceAt(r.Bytes); !ok {
+			s.damage = &Damage{File: s.entry.File, Offset: r.Offset, Bytes: int64(r.Size), From: r.Index, Reason: "no event"}
 			return nil
 		}
+		s.entry.raw = r.Bytes
 	}
 	if !s.yield(&s.entry, nil) {
 		return errStop

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -62,11 +63,22 @@ func (f *Filter) IsZero() bool {
 // Match reports whether the filter chooses e.
 func (f *Filter) Match(e *events.Event, names *Names) bool {
 	return (len(f.Types) == 0 || matchAny(f.Types, string(e.Type))) &&
-		(len(f.Partitions) == 0 || f.matchPartition(e)) &&
+		(len(f.Partitions) == 0 || f.matchPartition([]byte(e.Register))) &&
 		(len(f.Actors) == 0 || matchAny(f.Actors, e.Actor)) &&
-		(len(f.Origins) == 0 || f.matchOrigin(e, names)) &&
+		(len(f.Origins) == 0 || f.matchOrigin(e.Log, names)) &&
 		(len(f.Nodes) == 0 || f.matchNode(e, names))
 }
+
+// mayMatch is a cheap test, from the first bytes of an event. What it refuses
+// Match refuses too; when exact says so, what it lets pass Match lets pass too.
+func (f *Filter) mayMatch(g *glance, names *Names) bool {
+	return (len(f.Types) == 0 || matchAny(f.Types, string(g.typ))) &&
+		(len(f.Partitions) == 0 || f.matchPartition(g.register)) &&
+		(len(f.Origins) == 0 || f.matchOrigin(g.log, names))
+}
+
+// exact reports whether mayMatch is all that there is to test.
+func (f *Filter) exact() bool { return len(f.Nodes)+len(f.Actors) == 0 }
 
 func matchAny(patterns []string, text string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
@@ -78,28 +90,39 @@ func matchAny(patterns []string, text string) bool {
 	})
 }
 
-// partitionOf returns the number of the partition that e is about, or -1.
-func partitionOf(e *events.Event) int {
-	kind, key := events.SplitRegister(e.Register)
-	if kind != events.KindPartition {
+// partitionOf returns the number of the partition whose register it is, or -1.
+func partitionOf(register []byte) int {
+	key, ok := bytes.CutPrefix(register, []byte(events.KindPartition+"/"))
+	if !ok || len(key) == 0 || len(key) > 9 {
 		return -1
 	}
-	n, err := strconv.Atoi(key)
-	if err != nil {
-		return -1
+	n := 0
+	for _, c := range key {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = 10*n + int(c-'0')
 	}
 	return n
 }
 
-func (f *Filter) matchPartition(e *events.Event) bool {
-	n := partitionOf(e)
-	return n >= 0 && slices.ContainsFunc(f.Partitions, func(i Interval) bool { return i.First <= n && n <= i.Last })
+func (f *Filter) matchPartition(register []byte) bool {
+	n := partitionOf(register)
+	if n < 0 {
+		return false
+	}
+	for i := range f.Partitions {
+		if f.Partitions[i].First <= n && n <= f.Partitions[i].Last {
+			return true
+		}
+	}
+	return false
 }
 
-func (f *Filter) matchOrigin(e *events.Event, names *Names) bool {
-	owner := names.Owner(e.Log)
-	return owner != "" && slices.Contains(f.Origins, owner) || slices.Contains(f.Origins, names.Log(e.Log)) ||
-		slices.Contains(f.Origins, e.Log.String())
+func (f *Filter) matchOrigin(log events.LogID, names *Names) bool {
+	owner := names.Owner(log)
+	return owner != "" && slices.Contains(f.Origins, owner) || slices.Contains(f.Origins, names.Log(log)) ||
+		slices.Contains(f.Origins, log.String())
 }
 
 func (f *Filter) matchNode(e *events.Event, names *Names) bool {

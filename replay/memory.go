@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -46,7 +45,6 @@ func (m *memory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, err
 				return
 			}
 		}
-		var decoder events.Decoder
 		for i, raw := range m.raw {
 			if m.at(i) < from {
 				continue
@@ -55,18 +53,17 @@ func (m *memory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, err
 				yield(nil, err)
 				return
 			}
-			e := Entry{Index: m.at(i), File: m.name, Size: len(raw)}
+			e := Entry{Index: m.at(i), File: m.name, Size: len(raw), raw: raw}
 			if m.arrived != nil {
 				e.Received = m.arrived[i]
 			}
-			var err error
-			if e.Event, err = decoder.Decode(raw); err != nil {
-				if !yield(nil, &Damage{File: m.name, From: e.Index, Until: e.Index + 1, Reason: err.Error()}) {
-					return
-				}
-				continue
+			var ok bool
+			if e.glance, ok = glanceAt(raw); ok {
+				ok = yield(&e, nil)
+			} else {
+				ok = yield(nil, &Damage{File: m.name, From: e.Index, Until: e.Index + 1, Reason: "no event"})
 			}
-			if !yield(&e, nil) {
+			if !ok {
 				return
 			}
 		}

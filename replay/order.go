@@ -26,15 +26,22 @@ type lateEvent struct {
 	index uint64
 }
 
+// errStop ends a sequence of which nobody wants more.
+var errStop = errors.New("stop")
+
 // ordered yields the events asked for along the axis true, oldest first.
-func (w *window) ordered(ctx context.Context, yield func(*Line, error) bool) {
+func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 	late, sorted, err := w.findLate(ctx)
 	if err != nil {
 		yield(nil, err)
 		return
 	}
 	if sorted {
-		w.forward(ctx, yield)
+		for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+			if !yield(e, err) {
+				return
+			}
+		}
 		return
 	}
 	skip := make([]uint64, len(late))
@@ -43,12 +50,7 @@ func (w *window) ordered(ctx context.Context, yield func(*Line, error) bool) {
 	}
 	slices.Sort(skip)
 	slices.SortFunc(late, func(a, b lateEvent) int { return a.key.Compare(b.key) })
-	line := Line{Names: w.names}
-	emit := func(e *Entry) bool {
-		line.Entry = *e
-		return yield(&line, nil)
-	}
-	m := merger{window: w, late: late, emit: emit}
+	m := merger{window: w, late: late, yield: yield}
 	for e, err := range w.entries(ctx, w.first, len(w.segments)) {
 		if err != nil {
 			if !yield(nil, err) {
@@ -61,19 +63,12 @@ func (w *window) ordered(ctx context.Context, yield func(*Line, error) bool) {
 			continue
 		}
 		if err := m.push(ctx, e); err != nil {
-			if err != errStop {
-				yield(nil, err)
-			}
+			m.stop(err)
 			return
 		}
 	}
-	if err := m.drain(ctx); err != nil && err != errStop {
-		yield(nil, err)
-	}
+	m.stop(m.drain(ctx))
 }
-
-// errStop ends a sequence of which nobody wants more.
-var errStop = errors.New("stop")
 
 // findLate makes the first pass. sorted reports that nothing is out of place
 // at all.
@@ -89,7 +84,7 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 		if err != nil {
 			return nil, false, err
 		}
-		k := KeyOf(&e.Event)
+		k := e.key()
 		if n := len(held); n == from || held[n-1].Compare(k) < 0 {
 			held = append(held, k)
 		} else if sorted = false; k.Compare(gone) < 0 {
@@ -113,26 +108,32 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 // merger makes the second pass.
 type merger struct {
 	window *window
-	held   []Entry // sorted
+	held   []*Entry // sorted
 	late   []lateEvent
-	batch  []Entry // the next of the late ones, sorted
-	emit   func(*Entry) bool
-	free   [][]byte
+	batch  []*Entry // the next of the late ones, sorted
+	yield  func(*Entry, error) bool
+	free   []*Entry // given out, and no longer in use
+}
+
+// stop reports the error that ended the pass, if it is one.
+func (m *merger) stop(err error) {
+	if err != nil && err != errStop {
+		m.yield(nil, err)
+	}
 }
 
 // push takes the next event of the log into the window, and gives out the
-// oldest when the window is full.
+// older half when the window is full.
 func (m *merger) push(ctx context.Context, e *Entry) error {
-	kept := *e
-	var buf []byte
+	kept := new(Entry)
 	if n := len(m.free); n > 0 {
-		buf, m.free = m.free[n-1], m.free[:n-1]
+		kept, m.free = m.free[n-1], m.free[:n-1]
 	}
-	kept.Event = e.Event.CloneInto(buf)
-	k := KeyOf(&kept.Event)
+	*kept = e.keep(kept.raw)
+	k := kept.key()
 	i := len(m.held)
-	if i > 0 && KeyOf(&m.held[i-1].Event).Compare(k) > 0 {
-		i = sort.Search(i, func(i int) bool { return KeyOf(&m.held[i].Event).Compare(k) > 0 })
+	if i > 0 && m.held[i-1].key().Compare(k) > 0 {
+		i = sort.Search(i, func(i int) bool { return m.held[i].key().Compare(k) > 0 })
 	}
 	m.held = slices.Insert(m.held, i, kept)
 	if len(m.held) < 2*windowEvents {
@@ -148,26 +149,26 @@ func (m *merger) drain(ctx context.Context) error {
 	return m.giveLate(ctx, nil)
 }
 
-// give emits the n oldest events of the window, and the late ones between.
+// give yields the n oldest events of the window, and the late ones between.
 func (m *merger) give(ctx context.Context, n int) error {
-	for i := range n {
-		if err := m.giveLate(ctx, &m.held[i]); err != nil {
+	for _, e := range m.held[:n] {
+		if err := m.giveLate(ctx, e); err != nil {
 			return err
 		}
-		if !m.emit(&m.held[i]) {
+		if !m.yield(e, nil) {
 			return errStop
 		}
-		m.free = append(m.free, m.held[i].Event.Raw())
 	}
-	m.held = slices.Delete(m.held, 0, n)
+	m.free = append(m.free, m.held[:n]...)
+	m.held = append(m.held[:0], m.held[n:]...)
 	return nil
 }
 
-// giveLate emits the late events that come before e, or all of them.
+// giveLate yields the late events that come before e, or all of them.
 func (m *merger) giveLate(ctx context.Context, e *Entry) error {
 	for len(m.batch)+len(m.late) > 0 {
 		if len(m.batch) == 0 {
-			if e != nil && m.late[0].key.Compare(KeyOf(&e.Event)) > 0 {
+			if e != nil && m.late[0].key.Compare(e.key()) > 0 {
 				return nil
 			}
 			if err := m.fetch(ctx); err != nil {
@@ -175,10 +176,10 @@ func (m *merger) giveLate(ctx context.Context, e *Entry) error {
 			}
 			continue
 		}
-		if e != nil && KeyOf(&m.batch[0].Event).Compare(KeyOf(&e.Event)) > 0 {
+		if e != nil && m.batch[0].key().Compare(e.key()) > 0 {
 			return nil
 		}
-		if !m.emit(&m.batch[0]) {
+		if !m.yield(m.batch[0], nil) {
 			return errStop
 		}
 		m.batch = m.batch[1:]
@@ -195,14 +196,14 @@ func (m *merger) fetch(ctx context.Context) error {
 	}
 	m.late = m.late[n:]
 	slices.Sort(wanted)
-	m.batch = make([]Entry, 0, n)
+	m.batch = make([]*Entry, 0, n)
 	for len(wanted) > 0 {
 		var err error
 		if wanted, err = m.fetchFrom(ctx, wanted); err != nil {
 			return err
 		}
 	}
-	slices.SortFunc(m.batch, func(a, b Entry) int { return KeyOf(&a.Event).Compare(KeyOf(&b.Event)) })
+	slices.SortFunc(m.batch, func(a, b *Entry) int { return a.key().Compare(b.key()) })
 	return nil
 }
 
@@ -218,9 +219,8 @@ func (m *merger) fetchFrom(ctx context.Context, wanted []uint64) ([]uint64, erro
 			wanted = wanted[1:] // gone since the first pass
 		}
 		if e != nil && len(wanted) > 0 && e.Index == wanted[0] {
-			kept := *e
-			kept.Event = e.Event.Clone()
-			m.batch, wanted = append(m.batch, kept), wanted[1:]
+			kept := e.keep(nil)
+			m.batch, wanted = append(m.batch, &kept), wanted[1:]
 		}
 		if len(wanted) == 0 || e != nil && wanted[0] > e.Index+near {
 			return wanted, nil

@@ -21,7 +21,8 @@ type Source struct {
 
 	checkpoint func() ([]byte, error) // reads the file beside the log; nil when there can be none
 	feed       feed
-	names      *Names // nil until asked for
+	names      *Names        // nil until asked for
+	newest     events.Vector // of every origin; nil until asked for
 }
 
 // Kind says what a LOG is.
@@ -43,7 +44,20 @@ func (s *Source) Close() error { return s.feed.close() }
 // end of what is there now. An entry is valid until the next one. A *Damage
 // does not end the sequence; every other error does.
 func (s *Source) Entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
-	return s.feed.entries(ctx, from)
+	return func(yield func(*Entry, error) bool) {
+		var decoder events.Decoder
+		for e, err := range s.feed.entries(ctx, from) {
+			if err == nil && e.IsEvent() {
+				err = e.load(&decoder)
+			}
+			if err != nil {
+				e = nil
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 // Names returns whose logs are whose, as far as the end of the log knows.
@@ -51,36 +65,41 @@ func (s *Source) Names(ctx context.Context) (*Names, error) {
 	if s.names != nil {
 		return s.names, nil
 	}
-	segments := s.feed.segments()
-	i := len(segments) - 1
 	names := new(Names)
-	for ; i > 0; i-- { // a damaged base is no reason to know nothing
-		if state, err := s.feed.base(ctx, i); err == nil {
-			names.LearnState(state)
-			break
-		}
-	}
-	if i == 0 {
-		if state, err := s.feed.base(ctx, 0); err == nil {
-			names.LearnState(state)
-		}
-	}
 	var damage *Damage
-	for e, err := range s.feed.entries(ctx, segments[i].first) {
+	var decoder events.Decoder
+	for e, err := range s.lastSegment(ctx, names.LearnState) {
 		switch {
 		case errors.As(err, &damage):
 		case err != nil:
 			return nil, err
 		case e.IsEvent():
-			names.Learn(&e.Event)
-		default:
-			if state, err := projection.ReadSnapshot(e.Snapshot); !e.Base && err == nil {
+			if t := events.Type(e.typ); (t == events.LogStarted || t == events.LogForked) && e.load(&decoder) == nil {
+				names.Learn(&e.Event)
+			}
+		case !e.Base:
+			if state, err := projection.ReadSnapshot(e.Snapshot); err == nil {
 				names.LearnState(state)
 			}
 		}
 	}
 	s.names = names
 	return names, nil
+}
+
+// lastSegment gives the state at the start of the last segment to start, and
+// yields its records. When that state cannot be read it begins earlier: damage
+// is no reason to know nothing.
+func (s *Source) lastSegment(ctx context.Context, start func(*projection.State)) iter.Seq2[*Entry, error] {
+	segments := s.feed.segments()
+	i := len(segments) - 1
+	for ; i >= 0; i-- {
+		if state, err := s.feed.base(ctx, i); err == nil {
+			start(state)
+			break
+		}
+	}
+	return s.feed.entries(ctx, segments[max(i, 0)].first)
 }
 
 // find returns the event of that name, with where it is. It wraps ErrNotFound
@@ -96,11 +115,13 @@ func (s *Source) find(ctx context.Context, id events.ID) (*Entry, error) {
 		case errors.As(err, &damage):
 		case err != nil:
 			return nil, err
-		case e.IsEvent() && e.Event.ID() == id:
-			found := *e
-			found.Event = e.Event.Clone()
+		case e.IsEvent() && e.id() == id:
+			found := e.keep(nil)
+			if err := found.load(new(events.Decoder)); err != nil {
+				return nil, err
+			}
 			return &found, nil
-		case e.IsEvent() && e.Event.Log == id.Log && e.Event.Seq > id.Seq:
+		case e.IsEvent() && e.log == id.Log && e.seq > id.Seq:
 			return nil, fmt.Errorf("%s: %w", id, ErrNotKept) // it came with a snapshot
 		}
 	}

@@ -88,12 +88,13 @@ func (s *Source) stateAt(ctx context.Context, p Point, c *cut) (*Moment, error) 
 
 // folder folds the part of a log that a cut covers.
 type folder struct {
-	cut    *cut
-	state  *projection.State
-	index  uint64 // of the last record that was covered
-	damage []Damage
-	lost   bool                  // damage was met since the last snapshot
-	past   map[events.LogID]bool // logs of which an event behind the cut was seen
+	cut     *cut
+	state   *projection.State
+	index   uint64 // of the last record that was covered
+	damage  []Damage
+	decoder events.Decoder
+	lost    bool                  // damage was met since the last snapshot
+	past    map[events.LogID]bool // logs of which an event behind the cut was seen
 
 	// before is called, when it is not nil, with the state before each event
 	// that is applied.
@@ -108,6 +109,15 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 		return err
 	}
 	f.index = max(segments[i].first, 1) - 1
+	var h *horizon
+	if !f.cut.known() {
+		if h, err = s.horizon(ctx, f.cut, f.state); err != nil {
+			return err
+		}
+		if len(h.pending) == 0 {
+			return f.finish()
+		}
+	}
 	for e, err := range s.feed.entries(ctx, segments[i].first) {
 		var damage *Damage
 		if errors.As(err, &damage) {
@@ -126,7 +136,7 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 		if err := f.take(e); err != nil {
 			return err
 		}
-		if f.cut.vector != nil && f.state.Vector().Dominates(f.cut.vector) {
+		if h != nil && e.IsEvent() && h.passed(e) {
 			break
 		}
 	}
@@ -216,8 +226,12 @@ func (f *folder) take(e *Entry) error {
 	if !e.IsEvent() {
 		return f.takeSnapshot(e)
 	}
-	if !f.cut.covers(e.Index, &e.Event) {
-		f.pass(e.Event.Log)
+	if !f.cut.covers(e) {
+		f.pass(e.log)
+		return nil
+	}
+	if err := e.load(&f.decoder); err != nil {
+		f.damage, f.lost = append(f.damage, *err.(*Damage)), true
 		return nil
 	}
 	if f.before != nil {

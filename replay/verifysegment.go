@@ -66,6 +66,10 @@ func (v *verifier) segment(ctx context.Context, i int, p *verified) error {
 		p.records++
 		p.bytes += int64(e.Size)
 		if e.IsEvent() {
+			if err := e.load(&f.decoder); err != nil {
+				p.damage, f.broken = append(p.damage, *err.(*Damage)), true
+				continue
+			}
 			f.event(e)
 		} else if e.Base && e.Index == v.segments[i].first {
 			p.snapshots++ // it is where this fold began
@@ -84,11 +88,12 @@ func (v *verifier) segment(ctx context.Context, i int, p *verified) error {
 // segmentFold follows the events of one segment.
 type segmentFold struct {
 	*verified
-	source *Source
-	state  *projection.State
-	heads  map[events.LogID]*originHead
-	recent *originHead
-	broken bool // the fold lacks something, so it proves nothing
+	source  *Source
+	decoder events.Decoder
+	state   *projection.State
+	heads   map[events.LogID]*originHead
+	recent  *originHead
+	broken  bool // the fold lacks something, so it proves nothing
 }
 
 // originHead is the last event seen of a log.

@@ -1,0 +1,82 @@
+package cli_test
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+var (
+	benchEvents = flag.Int("events", 1_000_000, "how many events the benchmark's logs have")
+	benchDir    = flag.String("benchdir", "", "where the benchmark's logs are kept between runs; a temporary directory by default")
+)
+
+// BenchmarkMillion runs the program itself on logs of a million events, 4,096
+// partitions and seven origins, and reports what it took: wall time and the
+// largest resident memory of the process.
+//
+//	go test ./replay/cli -run '^$' -bench Million -benchtime 3x
+func BenchmarkMillion(b *testing.B) {
+	dir := *benchDir
+	if dir == "" {
+		dir = b.TempDir()
+	}
+	program := filepath.Join(dir, "clusterkit-replay")
+	build := exec.Command("go", "build", "-o", program, "../cmd/clusterkit-replay")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	n1, n2 := filepath.Join(dir, "n1"), filepath.Join(dir, "n2")
+	if _, err := os.Stat(n1); err != nil {
+		end := time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC)
+		replaytest.Large(b, *benchEvents, 4096, end, n1, n2)
+	}
+	for _, c := range []struct{ name, command string }{
+		{"verify", "verify n1"},
+		{"log-jsonl", "log n1 -o jsonl"},
+		{"log-jsonl-known", "log n1 -o jsonl --axis known"},
+		{"log-table", "log n1"},
+		{"log-newest-10", "log n1 -n 10"},
+		{"log-10s", "log n1 2026-11-22T13:52:00Z..2026-11-22T13:52:10Z"},
+		{"state-head", "state n1 --partition 17"},
+		{"state-true", "state n1 --at 2026-11-22T13:52:00Z --partition 17"},
+		{"state-known", "state n1 --at @500000 --partition 17"},
+		{"partition-history", "log n1 --partition 17"},
+		{"diff", "diff n1 2026-11-22T13:52:00Z..2026-11-22T13:55:00Z --stat"},
+		{"converge", "converge n1 n2"},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchCommand(b, program, dir, strings.Fields(c.command)) })
+	}
+}
+
+func benchCommand(b *testing.B, program, dir string, args []string) {
+	var most int64
+	for b.Loop() {
+		cmd := exec.Command(program, args...)
+		cmd.Dir = dir
+		out, err := os.Create(filepath.Join(b.TempDir(), "out"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		cmd.Stdout = out
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		err = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code > 1 {
+			b.Fatalf("%v: exit %d: %s", args, code, errs.String())
+		}
+		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			most = max(most, usage.Maxrss)
+		}
+		out.Close()
+	}
+	b.ReportMetric(float64(most)/1024, "MiB-rss")
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
+}
