@@ -76,7 +76,7 @@ func TestPointRefuses(t *testing.T) {
 		"n 2:7":                 "node id",
 		":7":                    "node id",
 		"n1:9,n1:4":             "twice",
-		"n1:9,,n2:4":            "not a number",
+		"n1:9,,n2:4":            "<node>:<sequence>",
 		"25:00":                 "not", // neither a time nor a node
 		"-15x":                  "span of time",
 		"--15m":                 "span of time",
