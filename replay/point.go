@@ -135,12 +135,12 @@ func number(s string) (uint64, error) {
 // parseEvent reads "n2:77", "n2#1:77" or "<LogID>:77".
 func parseEvent(text string) (Point, error) {
 	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return Point{}, fmt.Errorf("%q is not <node>:<sequence>", text)
+	}
 	seq, err := number(text[i+1:])
 	if err != nil {
 		return Point{}, err
-	}
-	if i < 0 {
-		return Point{}, fmt.Errorf("%q is not <node>:<sequence>", text)
 	}
 	if seq == 0 {
 		return Point{}, fmt.Errorf("sequences begin at 1")
