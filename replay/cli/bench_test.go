@@ -68,9 +68,8 @@ func benchCommand(b *testing.B, program, dir string, args []string) {
 		cmd.Stdout = out
 		var errs strings.Builder
 		cmd.Stderr = &errs
-		err = cmd.Run()
-		if code := cmd.ProcessState.ExitCode(); code > 1 {
-			b.Fatalf("%v: exit %d: %s", args, code, errs.String())
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() > 1 {
+			b.Fatalf("%v: %v: %s", args, err, errs.String())
 		}
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			most = max(most, usage.Maxrss)
