@@ -97,7 +97,7 @@ func BenchmarkIdle(b *testing.B) {
 				}
 			})
 			awaitAgreement(b, "start", nodes, full(n, 16, 3))
-			time.Sleep(3 * time.Second) // let the last moves settle
+			awaitAgreement(b, "balance", nodes, balanced(n, 16, 3))
 			before := nodes[0].Cluster().Digest
 			bytes.Store(0)
 			for b.Loop() {

@@ -66,14 +66,19 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		}
 		now := ck.known().knowledge
 		theirs := ck.peers.has(to.id)
-		fetch, bring := resp.More || now.lacks(theirs), len(now.beyond(theirs, events.LogID{})) > 0
+		fetch := resp.More || now.lacks(theirs)
 		if fetch && m == push {
 			ck.peers.wantPull(to.id, ck.now()+pullDelay)
 			ck.spread.wake()
 			fetch = false
 		}
-		stuck := has != nil && withVector && !progress && len(page) == 0
-		if !fetch && !bring || stuck {
+		// Asking again makes sense after an answer that brought something, or
+		// when nothing was asked yet; bringing more, when something was brought.
+		// What is known here and no longer kept the peer gets as a state, when
+		// it asks.
+		fetch = fetch && (progress || !withVector)
+		bring := (has == nil || len(page) > 0) && len(now.beyond(theirs, events.LogID{})) > 0
+		if !fetch && !bring {
 			return nil
 		}
 		withVector = fetch

@@ -26,8 +26,10 @@ const farewellTime = time.Second
 // once; every call returns when the first is done, with its error.
 func (ck *ClusterKit) Stop() error {
 	return ck.stop(func() {
-		if err := ck.goodbye(context.Background(), leftShutdown); err == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*farewellTime) // the disk may hang
+		defer cancel()
+		if err := ck.goodbye(ctx, leftShutdown); err == nil {
+			ctx, cancel := context.WithTimeout(ctx, farewellTime)
 			defer cancel()
 			ck.spreadFarewell(ctx)
 		}
