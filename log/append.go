@@ -159,7 +159,7 @@ func (l *Log) commit(g *group) error {
 		return l.fail(err)
 	}
 	w.allocate(c.at - w.size)
-	if err := w.seg.engine.WriteBatch(&w.batch); err != nil {
+	if err := w.engine.WriteBatch(&w.batch); err != nil {
 		return l.fail(fmt.Errorf("write %s: %w", w.seg.path, err))
 	}
 	if err := w.file.sync(); err != nil {

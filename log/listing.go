@@ -104,7 +104,9 @@ func (s *listing) list() ([]Segment, error) {
 	}
 	archive := s.wal
 	if s.m != nil {
-		archive = s.m.archive
+		if archive = s.m.archive; archive != "" && !filepath.IsAbs(archive) {
+			archive = filepath.Join(s.dir, archive)
+		}
 	}
 	if archive != "" {
 		entries, err := os.ReadDir(archive)

@@ -100,6 +100,7 @@ type Log struct {
 	repaired atomic.Int64               // bytes that Open moved to quarantine
 	failure  atomic.Pointer[error]
 	closing  chan struct{} // closed by Close
+	sealed   chan struct{} // tells the retainer that a segment was sealed
 	growth   growth
 	shelf    shelf
 	queue    queue
@@ -210,10 +211,16 @@ func (l *Log) Close() error {
 	close(l.closing)
 	l.release()
 	l.wg.Wait()
-	<-l.token // nobody else takes it for writing any more
+	<-l.checkpoint // a checkpoint that was under way
+	l.checkpoint <- struct{}{}
+	<-l.token // nobody takes it for writing any more
 	defer l.release()
+	failed := l.Err() != nil
+	if failed {
+		l.writer.allocated = 0 // leave the file as it is, for Open to look at
+	}
 	err := l.writer.close()
-	if err == nil && l.Err() == nil {
+	if err == nil && !failed {
 		err = cleanMark{Last: l.last.Load()}.write(l.o.disk, l.dir)
 	}
 	l.shelf.close()

@@ -50,7 +50,7 @@ func open(dir string, o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{dir: dir, o: o, lock: lock, closing: make(chan struct{}),
+	l := &Log{dir: dir, o: o, lock: lock, closing: make(chan struct{}), sealed: make(chan struct{}, 1),
 		token: make(chan struct{}, 1), checkpoint: make(chan struct{}, 1)}
 	l.segments.Store(new([]*segment))
 	l.writer.heads = make(map[events.LogID]uint64)
@@ -62,6 +62,10 @@ func open(dir string, o Options) (*Log, error) {
 	}
 	l.token <- struct{}{}
 	l.checkpoint <- struct{}{}
+	if o.Retention.isSet() {
+		l.wg.Add(1)
+		go l.retainer() // ends when l.closing is closed
+	}
 	return l, nil
 }
 
@@ -108,6 +112,15 @@ func (r *recovery) inspect() error {
 		r.m, r.rewrite = new(manifest), true
 	} else if err != nil {
 		return err
+	}
+	if o := &r.l.o; o.Retention.Archive != "" {
+		archive, err := archivePath(r.dir, o.Retention.Archive)
+		if err != nil {
+			return err
+		}
+		if r.m.archive != archive {
+			r.m.archive, r.rewrite = archive, true
+		}
 	}
 	if err := r.checkFiles(); err != nil {
 		return err
@@ -325,9 +338,8 @@ func (r *recovery) mend(s *survey) error {
 	if err != nil {
 		return err
 	}
-	if s.fileSize > s.size {
-		err = f.truncate(s.size)
-	}
+	// Even when the size is right: it may be so in memory only.
+	err = f.truncate(s.size)
 	if err == nil && len(again) > 0 {
 		err = f.write(again, s.unproven)
 	}
@@ -400,12 +412,13 @@ func (r *recovery) start() error {
 	l.last.Store(s.last)
 	w := &l.writer
 	w.heads, w.received, w.size, w.allocated, w.opening = s.heads, s.received, s.size, s.size, s.opening
-	var err error
-	if w.file, err = r.d.edit(seg.path); err != nil {
+	f, err := r.d.edit(seg.path)
+	if err != nil {
 		return err
 	}
+	w.file = f
 	if err := l.engage(seg, s.table, s.start); err != nil {
-		w.file.close()
+		w.close()
 		return err
 	}
 	return nil

@@ -180,30 +180,68 @@ func (l *Log) read(index uint64) (r Record, err error) {
 			}
 			r.Size = frameSize(len(payload))
 			r.Bytes = append(make([]byte, 0, len(r.Bytes)), r.Bytes...)
+			r.heads = append([]byte(nil), r.heads...)
 			return r, nil
 		}
 	}
 	return l.readSealed(seg, index)
 }
 
-// readSealed reads a record from the file of a segment.
+// readSealed reads a record from the file of a segment. The file of the open
+// segment does as well; its table changes meanwhile, and has locks.
 func (l *Log) readSealed(seg *segment, index uint64) (r Record, err error) {
 	at := int(index - seg.base)
-	w := l.shelf.borrow(seg)
-	defer l.shelf.giveBack(w)
-	w.block = 4 << 10
+	first, from, to := 0, int64(0), seg.size.Load()
 	if seg.sealed.Load() {
 		marks, err := l.shelf.marksOf(seg)
 		if err != nil {
 			return r, err
 		}
-		if i := at / markEvery; i < len(marks) {
-			w.seek(seg.base+uint64(i*markEvery), int64(marks[i]))
+		i := min(at/markEvery, len(marks)-1)
+		first, from = i*markEvery, int64(marks[i])
+		if i+1 < len(marks) {
+			to = int64(marks[i+1])
 		}
 	} else if t := seg.table.Load(); t != nil {
-		mark, off := t.mark(at)
-		w.seek(seg.base+uint64(mark), off)
+		first, from = t.mark(at)
 	}
+	const most = 16 << 10
+	if to-from > most {
+		return l.walkTo(seg, first, from, index)
+	}
+	buf := l.shelf.buffer(int(to - from))
+	defer l.shelf.free(buf)
+	if n, err := l.shelf.readAt(seg, *buf, from); n < len(*buf) {
+		return r, damage(&walker{file: seg.path, index: index, off: from}, err)
+	}
+	// Where the record is, is known from the lengths before it; that it is this
+	// record is known from its checksum.
+	b := *buf
+	for ; ; first++ {
+		n, k := prefix(b)
+		if k <= 0 || n < headerSize || k+n > len(b) {
+			return r, damage(&walker{file: seg.path, index: index, off: to - int64(len(b))}, errShort)
+		}
+		if first == at {
+			if err := r.open(b[k:k+n], index); err != nil {
+				return r, &CorruptError{File: seg.path, Offset: to - int64(len(b)), Index: index, Reason: err.Error()}
+			}
+			r.Size = k + n
+			break
+		}
+		b = b[k+n:]
+	}
+	r.Bytes = append(make([]byte, 0, len(r.Bytes)), r.Bytes...)
+	r.heads = append([]byte(nil), r.heads...)
+	return r, nil
+}
+
+// walkTo reads a record by walking over those before it, from a known place on.
+func (l *Log) walkTo(seg *segment, first int, from int64, index uint64) (r Record, err error) {
+	w := l.shelf.borrow(seg)
+	defer l.shelf.giveBack(w)
+	w.block = 16 << 10
+	w.seek(seg.base+uint64(first), from)
 	for r.Index != index {
 		if err := w.next(&r); err != nil {
 			return r, damage(w, err)
@@ -211,5 +249,6 @@ func (l *Log) readSealed(seg *segment, index uint64) (r Record, err error) {
 	}
 	r.File, r.Offset = "", 0
 	r.Bytes = append(make([]byte, 0, len(r.Bytes)), r.Bytes...)
+	r.heads = append([]byte(nil), r.heads...)
 	return r, nil
 }

@@ -1,11 +1,228 @@
 package log
 
-import "time"
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
 
-// Retention bounds the history that is kept. Whole segments are removed, oldest
-// first; the newest and the one before always stay. The zero value keeps all.
+// Retention bounds the history that is kept. Whole segments go, oldest first.
+// The open one and the one before it always stay, and so does everything that
+// is needed to know the state at each record that stays. The zero value keeps
+// all.
 type Retention struct {
-	Age     time.Duration // a segment goes when its newest record is older; 0 means never
-	Bytes   int64         // the oldest go until the rest is at most as large; 0 means no bound
-	Archive string        // a directory for this log alone, to which segments are moved, compressed; empty deletes them
+	// Age is how old the newest record of a segment may become, by the time it
+	// was received here; 0 means any age.
+	Age time.Duration
+
+	// Bytes is how large all segments together may become; 0 means any size. It
+	// is exceeded by up to two segments.
+	Bytes int64
+
+	// Archive is a directory to which segments are moved, compressed with gzip,
+	// instead of being deleted. It is made when it is missing, and must be for
+	// this log alone. A Reader of the data directory reads it too.
+	Archive string
+}
+
+func (r *Retention) isSet() bool { return r.Age > 0 || r.Bytes > 0 }
+
+// retainer removes what Retention does not keep. It is the one goroutine of a
+// Log, and ends when the log is closed.
+func (l *Log) retainer() {
+	defer l.wg.Done()
+	every := time.Hour
+	if age := l.o.Retention.Age; age > 0 {
+		every = min(max(age/4, time.Second), every)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := l.retain(time.Now()); err != nil {
+			l.o.Logger.Warn("old segments could not be removed; trying again later", "dir", l.dir, "err", err)
+		}
+		select {
+		case <-l.sealed:
+		case <-tick.C:
+		case <-l.closing:
+			return
+		}
+	}
+}
+
+// retain removes the segments that are not to be kept at an instant. The order
+// is: copy to the archive, durably; MANIFEST without them, durably; unlink.
+func (l *Log) retain(now time.Time) error {
+	old, err := l.expired(now)
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	archive := l.o.Retention.Archive
+	if archive != "" {
+		for i, seg := range old {
+			if err := l.archiveSegment(seg); err != nil {
+				old = old[:i] // what is archived can go
+				if i == 0 {
+					return err
+				}
+				l.o.Logger.Warn("a segment could not be archived", "file", seg.path, "err", err)
+				break
+			}
+		}
+	}
+	if err := l.forget(old); errors.Is(err, ErrClosed) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, seg := range old {
+		l.shelf.remove(seg)
+		if err := l.o.disk.remove(seg.path); err != nil {
+			return err // the next Open removes it
+		}
+		if l.o.Hooks.Removed != nil {
+			l.o.Hooks.Removed(seg.describe(), archive != "")
+		}
+	}
+	return l.o.disk.syncDir(filepath.Join(l.dir, walName))
+}
+
+// expired returns the segments that Retention does not keep.
+func (l *Log) expired(now time.Time) ([]*segment, error) {
+	all := *l.segments.Load()
+	bytes := int64(0)
+	for _, seg := range all {
+		bytes += seg.size.Load()
+	}
+	r := l.o.Retention
+	n := 0
+	for ; n+2 < len(all); n++ {
+		seg := all[n]
+		old := r.Age > 0 && seg.newest.Load() < now.Add(-r.Age).UnixMilli()
+		large := r.Bytes > 0 && bytes > r.Bytes
+		if !old && !large {
+			break
+		}
+		bytes -= seg.size.Load()
+	}
+	// What is left must be readable without what goes.
+	for ; n > 0; n-- {
+		if stands, err := l.stands(all[n]); stands || err != nil {
+			return all[:n], err
+		}
+	}
+	return nil, nil
+}
+
+// forget takes segments out of MANIFEST, and so out of the log.
+func (l *Log) forget(old []*segment) error {
+	if err := l.acquire(); err != nil {
+		return err
+	}
+	defer l.release()
+	m := l.manifest
+	m.sealed = append([]sealedEntry(nil), m.sealed[len(old):]...)
+	if err := m.write(l.o.disk, l.dir); err != nil {
+		// Whichever of the two is on the disk is right, as all files are there.
+		return err
+	}
+	l.manifest = m
+	all := append([]*segment(nil), (*l.segments.Load())[len(old):]...)
+	l.segments.Store(&all)
+	l.first.Store(all[0].base)
+	return nil
+}
+
+// archiveSegment writes a compressed copy of a segment, durably. The copy was
+// verified: the archive is no place for damage.
+func (l *Log) archiveSegment(seg *segment) error {
+	if err := l.shelf.scan(seg, func(*Record) error { return nil }); err != nil {
+		return err
+	}
+	if err := mkdirs(l.o.disk, l.o.Retention.Archive); err != nil {
+		return err
+	}
+	path := filepath.Join(l.o.Retention.Archive, segmentName(seg.base)+archiveSuffix)
+	if ok, err := exists(path); ok || err != nil {
+		return err // of a removal that was not finished
+	}
+	in, err := os.Open(seg.path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	temporary := path + tempSuffix
+	if err := l.o.disk.remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := compress(l.o.disk, temporary, in); err != nil {
+		return err
+	}
+	if err := l.o.disk.rename(temporary, path); err != nil {
+		return err
+	}
+	return l.o.disk.syncDir(l.o.Retention.Archive)
+}
+
+// compress writes a new compressed file with synced contents.
+func compress(d disk, path string, in io.Reader) error {
+	f, err := d.create(path)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(&fileWriter{f: f}, 256<<10)
+	z := gzip.NewWriter(out)
+	if _, err = io.Copy(z, in); err == nil {
+		err = z.Close()
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		err = f.sync()
+	}
+	if e := f.close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// fileWriter writes a file from its beginning on.
+type fileWriter struct {
+	f  file
+	at int64
+}
+
+func (w *fileWriter) Write(b []byte) (int, error) {
+	if err := w.f.write(b, w.at); err != nil {
+		return 0, err
+	}
+	w.at += int64(len(b))
+	return len(b), nil
+}
+
+// archivePath is how MANIFEST names the archive: relative to the data directory
+// when it is in there, so that both can be moved.
+func archivePath(dir, archive string) (string, error) {
+	if archive == "" {
+		return "", nil
+	}
+	archive, err := filepath.Abs(archive)
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(dir, archive); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return rel, nil
+	}
+	return archive, nil
 }

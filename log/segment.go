@@ -51,7 +51,8 @@ func segmentOf(all []*segment, index uint64) int {
 // log.
 type writer struct {
 	seg        *segment // nil when the log has none
-	file       file     // our own descriptor: a sync on it sees every error of a write-back
+	engine     engine   // nil when there is no open segment, or it was closed
+	file       file     // our own descriptor: a sync on it sees every error of a write-back; nil likewise
 	size       int64    // bytes of records
 	opening    int64    // bytes of the first record, the snapshot
 	allocated  int64    // size of the file
@@ -92,27 +93,25 @@ func (w *writer) allocate(more int64) {
 }
 
 // close gives back the open segment. All of it is durable already; the file
-// loses what was allocated and not used.
-func (w *writer) close() error {
-	if w.seg == nil {
-		return nil
+// loses what was allocated and not used. Everything is given back even when
+// something fails.
+func (w *writer) close() (err error) {
+	if w.file != nil && w.allocated > w.size {
+		w.allocated = w.size
+		err = w.file.truncate(w.size)
 	}
-	err := w.shrink()
-	if e := w.seg.engine.Close(); err == nil {
-		err = e // it syncs the file, size included
+	if w.engine != nil {
+		if e := w.engine.Close(); err == nil {
+			err = e // it syncs the file, size included
+		}
 	}
-	if e := w.file.close(); err == nil {
-		err = e
+	if w.file != nil {
+		if e := w.file.close(); err == nil {
+			err = e
+		}
 	}
+	w.engine, w.file = nil, nil
 	return err
-}
-
-func (w *writer) shrink() error {
-	if w.allocated <= w.size {
-		return nil
-	}
-	w.allocated = w.size
-	return w.file.truncate(w.size)
 }
 
 // cut seals the open segment, if there is one, and begins the next. The steps
@@ -140,10 +139,11 @@ func (l *Log) cut() error {
 		}
 	}
 	next := &segment{base: base, path: filepath.Join(l.dir, walName, segmentName(base))}
-	var err error
-	if w.file, err = l.o.disk.create(next.path); err != nil {
+	f, err := l.o.disk.create(next.path)
+	if err != nil {
 		return fmt.Errorf("begin a segment: %w", err)
 	}
+	w.file = f
 	if err = l.o.disk.syncDir(filepath.Dir(next.path)); err != nil {
 		return fmt.Errorf("begin a segment: %w", err)
 	}
@@ -156,6 +156,10 @@ func (l *Log) cut() error {
 	if err = l.engage(next, newTable(), events.Vector(w.heads).Clone()); err == nil && old != nil {
 		l.shelf.put(shelfTables, old)
 		l.shelf.put(shelfHeads, old)
+		select {
+		case l.sealed <- struct{}{}:
+		default:
+		}
 	}
 	return err
 }
@@ -164,13 +168,13 @@ func (l *Log) cut() error {
 // its table and what was appended before it.
 func (l *Log) engage(seg *segment, t *table, heads events.Vector) error {
 	w := &l.writer
-	var err error
-	if seg.engine, err = l.o.disk.openWAL(filepath.Dir(seg.path)); err != nil {
+	engine, err := l.o.disk.openWAL(filepath.Dir(seg.path))
+	if err != nil {
 		return fmt.Errorf("open the engine: %w", err)
 	}
+	w.engine, seg.engine = engine, engine
 	want := l.last.Load()
-	if last, err := seg.engine.LastIndex(); err != nil || last != want {
-		seg.engine.Close()
+	if last, err := engine.LastIndex(); err != nil || last != want {
 		return fmt.Errorf("the engine ends at record %d, want %d (%v)", last, want, err)
 	}
 	seg.heads.Store(&heads)

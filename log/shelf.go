@@ -16,6 +16,8 @@ type shelf struct {
 	mu      sync.Mutex // guards the fields below
 	rings   [shelfKinds]ring
 	walkers []*walker // with a buffer, to be used again
+
+	buffers sync.Pool // of *[]byte, for single records
 }
 
 // The kinds of things on a shelf.
@@ -140,6 +142,21 @@ func (s *shelf) readAt(seg *segment, b []byte, off int64) (int, error) {
 		seg.file.CompareAndSwap(f, nil)
 	}
 }
+
+// buffer returns a buffer of a size, for a short while.
+func (s *shelf) buffer(size int) *[]byte {
+	b, _ := s.buffers.Get().(*[]byte)
+	if b == nil {
+		b = new([]byte)
+	}
+	if cap(*b) < size {
+		*b = make([]byte, max(size, 1<<10))
+	}
+	*b = (*b)[:size]
+	return b
+}
+
+func (s *shelf) free(b *[]byte) { s.buffers.Put(b) }
 
 // shelfReader reads one segment through a shelf.
 type shelfReader struct {

@@ -27,7 +27,7 @@ type run struct {
 	at    []uint32 // which record of the segment each event is, from 0
 }
 
-const markEvery = 16
+const markEvery = 4
 
 func newTable() *table { return &table{logs: make(map[events.LogID][]run)} }
 
