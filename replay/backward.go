@@ -42,7 +42,7 @@ func (n *newest[T]) all(reverse bool) iter.Seq[T] {
 // newest events asked for.
 func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
 	var found []Entry // newest first along the axis known; sorted when it is true
-	for i := len(w.segments) - 1; i >= w.first; i-- {
+	for i := w.last - 1; i >= w.first; i-- {
 		part, ok := w.part(ctx, i, yield)
 		if !ok {
 			return
@@ -105,6 +105,7 @@ func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
 		return false
 	}
 	*found = slices.Clip((*found)[:w.Limit])
-	base, err := w.source.feed.base(ctx, i)
-	return err == nil && base.MaxTime() < (*found)[w.Limit-1].time
+	at, err := w.source.marksAt(ctx, i)
+	oldest := cut{axis: True, key: (*found)[w.Limit-1].key()}
+	return err == nil && oldest.coversMarks(at)
 }

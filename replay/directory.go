@@ -120,6 +120,22 @@ func (d *directory) opening(i int) ([]byte, error) {
 	return record.Bytes, nil
 }
 
+// marks reads no more than the beginning of that snapshot.
+func (d *directory) marks(ctx context.Context, i int) (marks, error) {
+	b, err := d.opening(i)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := marksOfSnapshot(b); ok {
+		return m, nil
+	}
+	state, err := d.base(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	return marksOfState(state), nil
+}
+
 // entries reads on from a local index. What is damaged is skipped and told.
 func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
@@ -198,7 +214,12 @@ func (s *scanner) record(r *eventlog.Record) error {
 		return errStop
 	}
 	s.next = r.Index + 1
-	s.entry = Entry{Index: r.Index, Received: r.Received, File: s.name(r.File), Offset: r.Offset, Size: r.Size}
+	e := &s.entry // field by field: it is large, and there are many
+	e.Index, e.Received, e.File, e.Offset, e.Size = r.Index, r.Received, s.name(r.File), r.Offset, r.Size
+	e.Base, e.Snapshot, e.raw = false, nil, nil
+	if e.Event.Seq != 0 {
+		e.Event = events.Event{}
+	}
 	if r.Kind == eventlog.KindSnapshot {
 		s.entry.Base = r.Offset == 0
 		if s.entry.Snapshot = r.Bytes; r.Bytes == nil {

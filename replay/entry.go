@@ -114,6 +114,8 @@ type feed interface {
 	segments() []segment
 	// base returns the state before the events of segment i. The caller owns it.
 	base(ctx context.Context, i int) (*projection.State, error)
+	// marks returns the marks of that state, for less than the state costs.
+	marks(ctx context.Context, i int) (marks, error)
 	// entries yields the records from a local index on, in local order, until
 	// the end of what is there now, with their events not yet loaded. An entry
 	// is valid until the next one. A *Damage does not end the sequence; every

@@ -8,43 +8,26 @@ import (
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
-// horizon knows when a log has nothing more to say about what a cut covers.
-// Each origin's times go forward, so an origin is done with once one of its
-// events lies behind the cut, or its newest one was met. A cut by local index
-// needs no horizon.
+// horizon knows when a log has nothing more to say about what a cut covers. A
+// cut by local index needs none.
 type horizon struct {
 	cut     *cut
 	heads   events.Vector // the newest event of each origin in the log
 	pending map[events.LogID]bool
 }
 
-// horizon returns the horizon of a cut, for reading on from a state.
-func (s *Source) horizon(ctx context.Context, c *cut, from *projection.State) (*horizon, error) {
+// horizon returns the horizon of a cut, for reading on from the marks.
+func (s *Source) horizon(ctx context.Context, c *cut, from marks) (*horizon, error) {
 	heads, err := s.heads(ctx)
 	if err != nil {
 		return nil, err
 	}
-	h := &horizon{cut: c, heads: heads, pending: make(map[events.LogID]bool)}
-	for log, seq := range heads {
-		if from.Head(log).Seq < seq && !h.behind(log, from.Head(log).Seq, from.Time(log)) {
-			h.pending[log] = true
-		}
-	}
-	return h, nil
-}
-
-// behind reports whether the cut covers nothing of a log after an event of
-// this sequence and time.
-func (h *horizon) behind(log events.LogID, seq uint64, t events.Timestamp) bool {
-	if h.cut.vector != nil {
-		return seq >= h.cut.vector[log]
-	}
-	return t > h.cut.key.Time
+	return &horizon{cut: c, heads: heads, pending: pending(c, heads, from)}, nil
 }
 
 // passed notes an event and reports whether no later one is covered.
 func (h *horizon) passed(e *Entry) bool {
-	if len(h.pending) > 0 && h.pending[e.log] && (e.seq >= h.heads[e.log] || h.behind(e.log, e.seq, e.time)) {
+	if h.pending[e.log] && (e.seq >= h.heads[e.log] || h.cut.behind(e.log, e.seq, e.time)) {
 		delete(h.pending, e.log)
 	}
 	return len(h.pending) == 0
@@ -57,8 +40,16 @@ func (s *Source) heads(ctx context.Context) (events.Vector, error) {
 		return s.newest, nil
 	}
 	heads := events.Vector{}
+	segments := s.feed.segments()
+	i := len(segments) - 1
+	for ; i >= 0; i-- { // damage is no reason to know nothing
+		if m, err := s.marksAt(ctx, i); err == nil {
+			heads.Merge(m.vector())
+			break
+		}
+	}
 	var damage *Damage
-	for e, err := range s.lastSegment(ctx, func(base *projection.State) { heads.Merge(base.Vector()) }) {
+	for e, err := range s.feed.entries(ctx, segments[max(i, 0)].first) {
 		switch {
 		case errors.As(err, &damage):
 		case err != nil:
@@ -73,4 +64,12 @@ func (s *Source) heads(ctx context.Context) (events.Vector, error) {
 	}
 	s.newest = heads
 	return heads, nil
+}
+
+func (m marks) vector() events.Vector {
+	v := make(events.Vector, len(m))
+	for log, at := range m {
+		v[log] = at.seq
+	}
+	return v
 }

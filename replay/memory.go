@@ -28,6 +28,13 @@ func (m *memory) base(context.Context, int) (*projection.State, error) {
 	return m.start.Clone(), nil
 }
 
+func (m *memory) marks(context.Context, int) (marks, error) {
+	if m.start == nil {
+		return marks{}, nil
+	}
+	return marksOfState(m.start), nil
+}
+
 func (m *memory) at(i int) uint64 {
 	if m.index == nil {
 		return max(m.from, 1) + uint64(i)

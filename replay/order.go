@@ -29,15 +29,28 @@ type lateEvent struct {
 // errStop ends a sequence of which nobody wants more.
 var errStop = errors.New("stop")
 
-// ordered yields the events asked for along the axis true, oldest first.
+// ordered yields the events asked for along the axis true, oldest first. When
+// they are few it sorts them in memory.
 func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
+	few, all, ok := w.gather(ctx, yield)
+	if !ok {
+		return
+	}
+	if all {
+		for _, e := range few {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		return
+	}
 	late, sorted, err := w.findLate(ctx)
 	if err != nil {
 		yield(nil, err)
 		return
 	}
 	if sorted {
-		for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+		for e, err := range w.entries(ctx, w.first, w.last) {
 			if !yield(e, err) {
 				return
 			}
@@ -51,7 +64,7 @@ func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 	slices.Sort(skip)
 	slices.SortFunc(late, func(a, b lateEvent) int { return a.key.Compare(b.key) })
 	m := merger{window: w, late: late, yield: yield}
-	for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+	for e, err := range w.entries(ctx, w.first, w.last) {
 		if err != nil {
 			if !yield(nil, err) {
 				return
@@ -70,13 +83,37 @@ func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 	m.stop(m.drain(ctx))
 }
 
+// gather collects the events asked for and sorts them, unless they are more
+// than the window holds. Only then all is false and nothing was yielded.
+func (w *window) gather(ctx context.Context, yield func(*Entry, error) bool) (few []*Entry, all, ok bool) {
+	var met []error
+	for e, err := range w.entries(ctx, w.first, w.last) {
+		if err != nil {
+			met = append(met, err)
+			continue
+		}
+		if len(few) == 2*windowEvents {
+			return nil, false, true
+		}
+		kept := e.keep(nil)
+		few = append(few, &kept)
+	}
+	for _, err := range met {
+		if !yield(nil, err) {
+			return nil, true, false
+		}
+	}
+	slices.SortFunc(few, func(a, b *Entry) int { return a.key().Compare(b.key()) })
+	return few, true, true
+}
+
 // findLate makes the first pass. sorted reports that nothing is out of place
 // at all.
 func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, err error) {
 	held := make([]Key, 0, 2*windowEvents) // sorted; the window is held[from:]
 	from, sorted := 0, true
 	var gone Key // the largest that has left the window
-	for e, err := range w.entries(ctx, w.first, len(w.segments)) {
+	for e, err := range w.sweep(ctx, w.first, w.last, false) {
 		var damage *Damage
 		if errors.As(err, &damage) {
 			continue

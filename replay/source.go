@@ -23,6 +23,7 @@ type Source struct {
 	feed       feed
 	names      *Names        // nil until asked for
 	newest     events.Vector // of every origin; nil until asked for
+	marks      map[int]marks // at the start of segments, as far as asked for
 }
 
 // Kind says what a LOG is.
@@ -135,14 +136,14 @@ func (s *Source) find(ctx context.Context, id events.ID) (*Entry, error) {
 // kept: the start of the last segment whose base does not hold it.
 func (s *Source) locate(ctx context.Context, id events.ID) (uint64, error) {
 	segments := s.feed.segments()
-	lo, hi := 0, len(segments) // the bases before lo do not hold it, those from hi on do
+	lo, hi := 0, len(segments) // at the start of those before lo it is not held, from hi on it is
 	for lo < hi {
 		mid := (lo + hi) / 2
-		base, err := s.feed.base(ctx, mid)
+		m, err := s.marksAt(ctx, mid)
 		if err != nil {
 			return segments[0].first, nil // search everything
 		}
-		if base.Head(id.Log).Seq >= id.Seq {
+		if m[id.Log].seq >= id.Seq {
 			hi = mid
 		} else {
 			lo = mid + 1

@@ -111,7 +111,7 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 	f.index = max(segments[i].first, 1) - 1
 	var h *horizon
 	if !f.cut.known() {
-		if h, err = s.horizon(ctx, f.cut, f.state); err != nil {
+		if h, err = s.horizon(ctx, f.cut, marksOfState(f.state)); err != nil {
 			return err
 		}
 		if len(h.pending) == 0 {
@@ -158,21 +158,13 @@ func (s *Source) start(ctx context.Context, segments []segment, f *folder) (int,
 	if f.cut.known() {
 		return s.startKnown(ctx, segments, f)
 	}
-	lo, hi := 0, len(segments)
-	var best *projection.State
+	lo, hi := 0, len(segments) // those before lo begin before the point, those from hi on do not
 	for lo < hi {
 		mid := (lo + hi) / 2
-		base, err := s.feed.base(ctx, mid)
-		if err != nil {
-			if hi = mid; mid == 0 { // damaged: the start of an older one will do
-				base, lo = projection.NewState(), 1
-				best, f.lost = base, true
-				f.damage = append(f.damage, damageOf(err, segments[mid]))
-			}
-			continue
-		}
-		if f.cut.coversState(base) {
-			best, lo = base, mid+1
+		if m, err := s.marksAt(ctx, mid); err == nil && f.cut.coversMarks(m) {
+			lo = mid + 1
+		} else if err != nil && mid == 0 {
+			lo = 1 // damaged; stateFrom says so
 		} else {
 			hi = mid
 		}
@@ -180,15 +172,12 @@ func (s *Source) start(ctx context.Context, segments []segment, f *folder) (int,
 	if lo == 0 {
 		return 0, ErrNotKept
 	}
-	f.state = best
-	return lo - 1, nil
+	return s.stateFrom(ctx, segments, lo-1, f)
 }
 
-func (s *Source) startKnown(ctx context.Context, segments []segment, f *folder) (int, error) {
-	if f.cut.index < segments[0].first-1 {
-		return 0, fmt.Errorf("%w: it begins at @%d", ErrNotKept, segments[0].first)
-	}
-	i := segmentOf(segments, f.cut.index)
+// stateFrom loads the state at the start of segment i, or of the last one
+// before it that can be read.
+func (s *Source) stateFrom(ctx context.Context, segments []segment, i int, f *folder) (int, error) {
 	for ; i >= 0; i-- {
 		base, err := s.feed.base(ctx, i)
 		if err == nil {
@@ -201,6 +190,13 @@ func (s *Source) startKnown(ctx context.Context, segments []segment, f *folder) 
 	}
 	f.state = projection.NewState()
 	return 0, nil
+}
+
+func (s *Source) startKnown(ctx context.Context, segments []segment, f *folder) (int, error) {
+	if f.cut.index < segments[0].first-1 {
+		return 0, fmt.Errorf("%w: it begins at @%d", ErrNotKept, segments[0].first)
+	}
+	return s.stateFrom(ctx, segments, segmentOf(segments, f.cut.index), f)
 }
 
 // coversState reports whether everything that a state stands for is before or

@@ -17,6 +17,7 @@ type window struct {
 	cuts     []cut // what is asked for is not covered by the even ones, and by the odd ones it is
 	segments []segment
 	first    int // segment to begin with
+	last     int // segment to end before
 	decoder  events.Decoder
 }
 
@@ -46,26 +47,16 @@ func (s *Source) window(ctx context.Context, q *Query) (*window, error) {
 		}
 		w.cuts = append(w.cuts, c)
 	}
-	w.first = max(s.skip(ctx, w.segments, &w.cuts[0]), s.skip(ctx, w.segments, &w.cuts[2]))
-	return w, nil
-}
-
-// skip returns the first segment that may hold an event that c does not cover.
-func (s *Source) skip(ctx context.Context, segments []segment, c *cut) int {
-	if c.known() {
-		return segmentOf(segments, max(c.index, c.index+1))
-	}
-	lo, hi := 0, len(segments)-1
-	for lo < hi {
-		mid := (lo + hi + 1) / 2
-		base, err := s.feed.base(ctx, mid)
-		if err == nil && c.coversState(base) {
-			lo = mid
-		} else {
-			hi = mid - 1
+	w.first = max(s.skip(ctx, &w.cuts[0]), s.skip(ctx, &w.cuts[2]))
+	w.last = len(w.segments)
+	for _, i := range []int{1, 3} {
+		last, err := s.until(ctx, &w.cuts[i])
+		if err != nil {
+			return nil, err
 		}
+		w.last = min(w.last, last)
 	}
-	return lo
+	return w, nil
 }
 
 // within reports whether an event lies in the range.
@@ -83,85 +74,50 @@ func (w *window) passed(index uint64) bool {
 	return w.cuts[1].known() && index > w.cuts[1].index || w.cuts[3].known() && index > w.cuts[3].index
 }
 
-// ends returns what knows the end of the range that is no local index.
-func (w *window) ends(ctx context.Context, from int) (all []*horizon, err error) {
-	for i := 1; i < len(w.cuts); i += 2 {
-		if w.cuts[i].known() {
-			continue
-		}
-		base, err := w.source.feed.base(ctx, from)
-		if err != nil {
-			return nil, nil // damaged: read to the end
-		}
-		h, err := w.source.horizon(ctx, &w.cuts[i], base)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, h)
-	}
-	return all, nil
+// before reports whether nothing up to a local index can lie in the range.
+func (w *window) before(index uint64) bool {
+	return w.cuts[0].known() && index <= w.cuts[0].index || w.cuts[2].known() && index <= w.cuts[2].index
 }
 
-// entries yields the events of some segments that are asked for, and the
-// damage that was met. They are loaded only when the filter had to look inside.
+// entries yields the events of some segments that are asked for, in local
+// order, not loaded, and the damage that was met.
 func (w *window) entries(ctx context.Context, from, to int) iter.Seq2[*Entry, error] {
+	return w.sweep(ctx, from, to, true)
+}
+
+func (w *window) sweep(ctx context.Context, from, to int, bytes bool) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
-		limit := ^uint64(0)
-		if to < len(w.segments) {
-			limit = w.segments[to].first
-		}
-		ends, err := w.ends(ctx, from)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for e, err := range w.source.feed.entries(ctx, w.segments[from].first) {
+		for e, err := range w.source.sweep(ctx, from, to, bytes, w.choose) {
 			var damage *Damage
-			switch {
-			case errors.As(err, &damage):
-				if damage.From >= limit || w.passed(damage.From) || !yield(nil, err) {
-					return
-				}
-				continue
-			case err != nil:
-				yield(nil, err)
-				return
-			case e.Index >= limit || w.passed(e.Index):
-				return
-			case !e.IsEvent():
-				continue
+			if errors.As(err, &damage) && (w.passed(damage.From) || damage.Until > 0 && w.before(damage.Until-1)) {
+				continue // it does not matter here
 			}
-			if w.within(e) && !w.choose(e, yield) {
+			if !yield(e, err) {
 				return
-			}
-			for _, h := range ends {
-				if h.passed(e) {
-					return
-				}
 			}
 		}
 	}
 }
 
-// choose yields an event if the filter chooses it.
-func (w *window) choose(e *Entry, yield func(*Entry, error) bool) bool {
-	if !w.Filter.mayMatch(&e.glance, w.names) {
-		return true
+// choose reports whether an event is asked for. It runs in several goroutines.
+func (w *window) choose(e *Entry, d *events.Decoder) (bool, error) {
+	if !w.within(e) || !w.Filter.mayMatch(&e.glance, w.names) {
+		return false, nil
 	}
 	if w.Filter.exact() {
-		return yield(e, nil)
+		return true, nil
 	}
-	if err := e.load(&w.decoder); err != nil {
-		return yield(nil, err)
+	if err := e.loaded(d); err != nil {
+		return false, err
 	}
-	return !w.Filter.Match(&e.Event, w.names) || yield(e, nil)
+	return w.Filter.Match(&e.Event, w.names), nil
 }
 
-// inOrder yields the events asked for along the axis, oldest first. Like those
-// of entries they may not be loaded.
+// inOrder yields the events asked for along the axis, oldest first, not
+// loaded.
 func (w *window) inOrder(ctx context.Context) iter.Seq2[*Entry, error] {
 	if w.axis == Known {
-		return w.entries(ctx, w.first, len(w.segments))
+		return w.entries(ctx, w.first, w.last)
 	}
 	return func(yield func(*Entry, error) bool) { w.ordered(ctx, yield) }
 }

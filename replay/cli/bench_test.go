@@ -58,6 +58,7 @@ func BenchmarkMillion(b *testing.B) {
 
 func benchCommand(b *testing.B, program, dir string, args []string) {
 	var most int64
+	var worked time.Duration
 	for b.Loop() {
 		cmd := exec.Command(program, args...)
 		cmd.Dir = dir
@@ -74,8 +75,10 @@ func benchCommand(b *testing.B, program, dir string, args []string) {
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			most = max(most, usage.Maxrss)
 		}
+		worked += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		out.Close()
 	}
 	b.ReportMetric(float64(most)/1024, "MiB-rss")
+	b.ReportMetric(float64(worked.Milliseconds())/float64(b.N), "cpu-ms")
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
 }

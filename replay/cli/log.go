@@ -53,6 +53,9 @@ func (a *app) runLog(f *logFlags, words []string) error {
 		return err
 	}
 	defer source.Close()
+	if a.format == "jsonl" {
+		return a.renderLog(source, q)
+	}
 	lines := 0
 	p := a.linePrinter(&f.filterFlags, f.changes)
 	for line, err := range source.Log(a.ctx, q) {
@@ -77,6 +80,25 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	return p.end()
 }
 
+// renderLog prints a log as JSON lines, which are the same in any order of
+// making them.
+func (a *app) renderLog(source *replay.Source, q replay.Query) error {
+	for b, err := range source.Render(a.ctx, q, func(b []byte, l *replay.Line) []byte { return append(l.AppendJSON(b), '\n') }) {
+		var damage *replay.Damage
+		if errors.As(err, &damage) {
+			a.damaged(damage)
+			continue
+		}
+		if err == nil {
+			err = a.write(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // linePrinter prints the lines of a log in one of the formats.
 type linePrinter struct {
 	print func(*replay.Line) error
@@ -87,13 +109,6 @@ type linePrinter struct {
 func (a *app) linePrinter(f *filterFlags, changes bool) linePrinter {
 	nothing := func() error { return nil }
 	switch a.format {
-	case "jsonl":
-		var buf []byte
-		return linePrinter{func(l *replay.Line) error {
-			buf = append(l.AppendJSON(buf[:0]), '\n')
-			_, err := a.out.Write(buf)
-			return err
-		}, nothing, nothing}
 	case "json":
 		return a.jsonLines()
 	case "csv":

@@ -1,0 +1,141 @@
+package replay
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// marks say how far each origin had come at some point of a log: the newest
+// sequence, and its time.
+type marks map[events.LogID]mark
+
+type mark struct {
+	seq  uint64
+	time events.Timestamp
+}
+
+// marksOfState returns the marks of a state.
+func marksOfState(s *projection.State) marks {
+	m := make(marks)
+	for _, h := range s.Heads() {
+		m[h.Log] = mark{h.Seq, s.Time(h.Log)}
+	}
+	return m
+}
+
+// marksOfSnapshot reads the marks from a snapshot without building the state:
+// searching a log by time or by vector needs no more. It relies on the layout
+// that projection draws: after two bytes of version, for each log
+//
+//	0x12 48 | log 16 | seq 8 | time 8 | chain 16    big endian
+//
+// and answers false for anything else.
+func marksOfSnapshot(b []byte) (marks, bool) {
+	const size = 50
+	if len(b) < 2 || b[0] != 1<<3 || b[1] != 1 {
+		return nil, false
+	}
+	m := make(marks)
+	for b = b[2:]; len(b) >= size && b[0] == 2<<3|2 && b[1] == size-2; b = b[size:] {
+		at := mark{binary.BigEndian.Uint64(b[18:]), events.Timestamp(binary.BigEndian.Uint64(b[26:]))}
+		if at.seq == 0 || at.time == 0 {
+			return nil, false
+		}
+		m[events.LogID(b[2:18])] = at
+	}
+	return m, true
+}
+
+// marksAt returns the marks at the start of segment i.
+func (s *Source) marksAt(ctx context.Context, i int) (marks, error) {
+	if m, ok := s.marks[i]; ok {
+		return m, nil
+	}
+	m, err := s.feed.marks(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	if s.marks == nil {
+		s.marks = make(map[int]marks)
+	}
+	s.marks[i] = m
+	return m, nil
+}
+
+// covers reports whether everything up to the marks is before or at the point.
+func (c *cut) coversMarks(m marks) bool {
+	for log, at := range m {
+		if c.vector != nil && at.seq > c.vector[log] || c.vector == nil && at.time >= c.key.Time {
+			return false
+		}
+	}
+	return true
+}
+
+// skip returns the first segment that may hold an event that c does not cover.
+func (s *Source) skip(ctx context.Context, c *cut) int {
+	segments := s.feed.segments()
+	if c.known() {
+		return segmentOf(segments, max(c.index, c.index+1))
+	}
+	lo, hi := 0, len(segments)-1
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		m, err := s.marksAt(ctx, mid)
+		if err == nil && c.coversMarks(m) {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo
+}
+
+// until returns a segment from which on no event is covered by c, or how many
+// segments there are.
+func (s *Source) until(ctx context.Context, c *cut) (int, error) {
+	segments := s.feed.segments()
+	if c.known() {
+		return segmentOf(segments, c.index) + 1, nil
+	}
+	heads, err := s.heads(ctx)
+	if err != nil {
+		return 0, err
+	}
+	lo, hi := 0, len(segments)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		m, err := s.marksAt(ctx, mid)
+		if err == nil && len(pending(c, heads, m)) == 0 {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return lo, nil
+}
+
+// pending returns the origins of which c may cover events after the marks.
+// Each origin's times go forward, so one is done with once an event of it lies
+// behind the cut, or its newest one was met.
+func pending(c *cut, heads events.Vector, m marks) map[events.LogID]bool {
+	all := make(map[events.LogID]bool)
+	for log, seq := range heads {
+		if at := m[log]; at.seq < seq && !c.behind(log, at.seq, at.time) {
+			all[log] = true
+		}
+	}
+	return all
+}
+
+// behind reports whether the cut covers nothing of a log after an event of
+// this sequence and time.
+func (c *cut) behind(log events.LogID, seq uint64, t events.Timestamp) bool {
+	if c.vector != nil {
+		return seq >= c.vector[log]
+	}
+	return t > c.key.Time
+}
