@@ -461,6 +461,9 @@ func listWAL(dir string) (map[uint64]int64, error) {
 			continue
 		}
 		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed at this moment
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sort"
 )
@@ -28,6 +29,7 @@ type Reader struct {
 	err  error // damage, until Skip or Seek
 	torn Torn  // behind the last whole batch
 	seen int64 // size of the file when torn was looked at
+	over bool  // Skip found nothing behind the damage where w is
 	rec  Record
 }
 
@@ -175,7 +177,7 @@ func (r *Reader) enter() error {
 		if err != nil {
 			return fmt.Errorf("log: read: %w", err)
 		}
-		r.src, r.at = src, r.segments[i]
+		r.src, r.at, r.over = src, r.segments[i], false
 		r.last = i == len(r.segments)-1 && (r.m == nil || r.m.open <= r.at.First)
 		r.w = walker{src: src, file: r.at.File, index: r.at.First, keep: r.w.keep, store: r.w.store}
 		if !r.last {
@@ -196,7 +198,7 @@ func (r *Reader) advance() error {
 		return err
 	}
 	if r.w.index == r.at.First {
-		return io.EOF // begun, with nothing in it yet
+		return r.waitForFirst()
 	}
 	if ok, err := exists(filepath.Join(r.wal, segmentName(r.w.index))); err != nil {
 		return err
@@ -214,10 +216,32 @@ func (r *Reader) advance() error {
 	return err
 }
 
+// waitForFirst says that there is nothing in a segment yet; or leaves it when
+// the one who began it crashed, and Open has removed it.
+func (r *Reader) waitForFirst() error {
+	have, err := os.Stat(r.at.File)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if f, ok := r.src.(fileSource); ok {
+		mine, e := f.Stat()
+		if e != nil {
+			return e
+		}
+		if err != nil || !os.SameFile(mine, have) {
+			return r.Close()
+		}
+	}
+	return io.EOF
+}
+
 // leave goes to the next segment.
 func (r *Reader) leave() error {
 	if err := r.refresh(); err != nil {
 		return err
+	}
+	if len(r.segments) > 0 && r.w.index < r.segments[0].First && (r.m == nil || r.w.index < r.m.first()) {
+		return fmt.Errorf("%w: record %d, the oldest is %d", ErrCompacted, r.w.index, r.segments[0].First)
 	}
 	if r.w.index == r.at.First {
 		r.err = damage(&r.w, io.EOF)
@@ -266,7 +290,7 @@ func (r *Reader) lookAhead() error {
 	}
 	a, before, whole, stop := r.walkAhead(size)
 	if whole > r.w.off {
-		r.w.limit = whole
+		r.w.limit, r.over = whole, false
 		return nil
 	}
 	rest := make([]byte, max(0, size-a.off))
@@ -277,6 +301,9 @@ func (r *Reader) lookAhead() error {
 	}
 	r.seen = size
 	r.torn = Torn{File: r.at.File, Offset: r.w.off, Bytes: a.off - r.w.off + int64(len(trimZeros(rest)))}
+	if r.over {
+		return nil
+	}
 	corrupt, proven := judge(rest, &a, &before, r.clean, stop)
 	if corrupt == nil {
 		return nil
@@ -379,6 +406,6 @@ func (r *Reader) Skip() error {
 		r.next = r.segments[after].First
 		return r.Close()
 	}
-	r.torn, r.seen = Torn{File: r.at.File, Offset: r.w.off}, size // nothing more in there
+	r.over = true
 	return nil
 }

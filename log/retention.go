@@ -84,7 +84,7 @@ func (l *Log) retain(now time.Time) error {
 	}
 	for _, seg := range old {
 		l.shelf.remove(seg)
-		if err := l.o.disk.remove(seg.path); err != nil {
+		if err := l.unlink(seg); err != nil {
 			return err // the next Open removes it
 		}
 		if l.o.Hooks.Removed != nil {
@@ -138,6 +138,15 @@ func (l *Log) forget(old []*segment) error {
 	l.segments.Store(&all)
 	l.first.Store(all[0].base)
 	return nil
+}
+
+// unlink removes the file of a segment. It holds the token, one file at a time:
+// the engine, when a segment begins, does not bear that a file vanishes between
+// its listing the directory and its looking at each.
+func (l *Log) unlink(seg *segment) error {
+	<-l.token
+	defer l.release()
+	return l.o.disk.remove(seg.path)
 }
 
 // archiveSegment writes a compressed copy of a segment, durably. The copy was
