@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -12,64 +11,40 @@ import (
 // each event changed.
 func (w *window) changes(ctx context.Context, yield func(*Line, error) bool) {
 	lines := newest[*Line]{limit: w.Limit}
-	emit := func(l *Line) bool {
-		if !w.Reverse && w.Limit == 0 {
-			return yield(l, nil)
+	line := Line{Names: w.names}
+	var before []quality
+	wanted := func(e *Entry) bool { return w.within(e) && w.Filter.Match(&e.Event, w.names) }
+	note := func(e *Entry, s *projection.State) error {
+		if wanted(e) {
+			before = subjectFields(s, &e.Event)
 		}
-		kept := *l
-		kept.Event = l.Event.Clone()
-		lines.add(&kept)
-		return true
+		return nil
 	}
-	if !w.explain(ctx, emit, func(err error) bool { return yield(nil, err) }) {
-		return
+	tell := func(e *Entry, s *projection.State, o projection.Outcome) error {
+		if !wanted(e) {
+			return nil
+		}
+		line.Entry, line.Outcome = *e, o
+		line.Changes = compareFields(before, subjectFields(s, &e.Event))
+		if w.Reverse || w.Limit > 0 {
+			kept := line
+			kept.Entry = e.keep(nil)
+			lines.add(&kept)
+		} else if !yield(&line, nil) {
+			return errStop
+		}
+		return nil
+	}
+	stopped := false
+	_, err := w.walk(ctx, note, tell, func(d *Damage) { stopped = stopped || !yield(nil, d) })
+	if err != nil && !stopped {
+		yield(nil, err)
 	}
 	for l := range lines.all(w.Reverse) {
-		if !yield(l, nil) {
+		if stopped = stopped || !yield(l, nil); stopped {
 			return
 		}
 	}
-}
-
-// explain folds the log along the axis and emits the lines asked for.
-func (w *window) explain(ctx context.Context, emit func(*Line) bool, report func(error) bool) bool {
-	state, err := w.source.feed.base(ctx, w.first)
-	if err != nil {
-		state = projection.NewState()
-	}
-	received := received{source: w.source}
-	all := *w
-	all.Query = &Query{}
-	all.cuts = []cut{{axis: Known}, w.cuts[1], {axis: Known}, w.cuts[3]}
-	for e, err := range all.inOrder(ctx) {
-		if err == nil {
-			err = e.loaded(&w.decoder)
-		}
-		if err != nil {
-			if !report(err) {
-				return false
-			}
-			continue
-		}
-		line := Line{Entry: *e, Names: w.names}
-		wanted := w.within(e) && w.Filter.Match(&e.Event, w.names)
-		var before []quality
-		if wanted {
-			before = subjectFields(state, &e.Event)
-		}
-		if line.Outcome = state.Apply(&e.Event); line.Outcome == projection.Gap {
-			received.mergeFor(ctx, state, e.Event.ID())
-			line.Outcome = state.Apply(&e.Event)
-		}
-		if !wanted {
-			continue
-		}
-		line.Changes = compareFields(before, subjectFields(state, &e.Event))
-		if !emit(&line) {
-			return false
-		}
-	}
-	return true
 }
 
 // subjectFields returns what a state says about the subject of an event.
@@ -98,43 +73,4 @@ func subjectFields(s *projection.State, e *events.Event) []quality {
 		return []quality{{e.Register, ""}}
 	}
 	return []quality{{e.Register, What(&owner)}}
-}
-
-// received holds the states that a log received from peers in place of events.
-type received struct {
-	source *Source
-	states []*projection.State // in local order
-	looked bool
-}
-
-// mergeFor merges into s the first received state that stands for the event
-// before id.
-func (r *received) mergeFor(ctx context.Context, s *projection.State, id events.ID) {
-	if !r.looked {
-		r.look(ctx)
-	}
-	for _, state := range r.states {
-		if state.Head(id.Log).Seq >= id.Seq-1 {
-			s.Merge(state)
-			return
-		}
-	}
-}
-
-func (r *received) look(ctx context.Context) {
-	r.looked = true
-	lost := false
-	for e, err := range r.source.feed.entries(ctx, 0) {
-		var damage *Damage
-		switch {
-		case errors.As(err, &damage):
-			lost = true
-		case err != nil:
-			return
-		case !e.IsEvent() && (lost || !e.Base):
-			if state, err := projection.ReadSnapshot(e.Snapshot); err == nil {
-				r.states, lost = append(r.states, state), false
-			}
-		}
-	}
 }

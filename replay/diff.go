@@ -26,13 +26,13 @@ type Diff struct {
 
 // Mark is one side of a comparison: a state and where it was taken.
 type Mark struct {
-	Log    string           `json:"log"`             // as it was given
-	Point  string           `json:"point"`           // as it was given
-	Axis   Axis             `json:"axis,omitzero"`   // along which it was read
-	Index  uint64           `json:"index,omitempty"` // local index of the last record looked at
-	Time   events.Timestamp `json:"time,omitzero"`   // of the newest event in it
-	Events uint64           `json:"events"`          // that it stands for
-	Digest events.Digest    `json:"digest"`
+	Log    string           `json:"log"`              // as it was given
+	Point  string           `json:"point"`            // as it was given
+	Axis   Axis             `json:"axis,omitzero"`    // along which it was read
+	Index  uint64           `json:"index,omitempty"`  // local index of the last record looked at
+	Time   events.Timestamp `json:"time,omitzero"`    // of the newest event in it
+	Events uint64           `json:"events,omitempty"` // that it stands for
+	Digest events.Digest    `json:"digest,omitzero"`
 }
 
 // FieldChange is a field with its values before and after, in words.
@@ -110,13 +110,18 @@ func clusterFields(c *projection.Cluster) []quality {
 
 func nodeFields(n *projection.Node) []quality {
 	if n == nil {
-		n = &projection.Node{}
+		return []quality{{"status", ""}, {"incarnation", ""}, {"addr", ""}, {"draining", ""}, {"name", ""}, {"zone", ""},
+			{"weight", ""}, {"services", ""}, {"metadata", ""}, {"started_at", ""}}
+	}
+	draining := ""
+	if n.Draining {
+		draining = "yes"
 	}
 	return []quality{
 		{"status", string(n.Status)},
 		{"incarnation", strconv.FormatUint(n.Incarnation, 10)},
 		{"addr", n.Addr},
-		{"draining", strconv.FormatBool(n.Draining)},
+		{"draining", draining},
 		{"name", n.Name},
 		{"zone", n.Zone},
 		{"weight", strconv.Itoa(n.Weight)},

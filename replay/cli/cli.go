@@ -104,7 +104,8 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	flags.StringVar(&a.color, "color", "auto", "`when`: auto, always or never")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no messages but errors")
 	flags.StringVar(&a.now, "now", "", "`time` that -15m and 14:03 are relative to, instead of the clock's")
-	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand())
+	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand(),
+		a.blameCommand(), a.showCommand())
 	return root
 }
 

@@ -4,26 +4,25 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/replay"
 )
 
 // json prints a value as indented JSON.
 func (a *app) json(v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = a.out.Write(append(b, '\n'))
-	return err
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // jsonl prints values as JSON, one a line.
 func (a *app) jsonl(values ...any) error {
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
 	for _, v := range values {
-		b, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if _, err := a.out.Write(append(b, '\n')); err != nil {
+		if err := e.Encode(v); err != nil {
 			return err
 		}
 	}
@@ -48,3 +47,23 @@ func (w *csvWriter) end() error {
 
 // printf prints a line of a table's surroundings.
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
+
+// indent prints lines further to the right.
+func (a *app) indent(text string) error {
+	for line := range strings.Lines(text) {
+		a.printf("    %s", line)
+	}
+	return nil
+}
+
+// printIndented prints a chain of causes further to the right.
+func (a *app) printIndented(why []replay.Reason, names *replay.Names) {
+	for i := range why {
+		r := &why[i]
+		if r.Missing != "" {
+			a.printf("    %s: %s\n", names.Event(r.Event), r.Missing)
+			continue
+		}
+		a.printf("    %s  %s  %s %s by %s: %s\n", a.time(r.Time), names.Event(r.Event), r.Type, dash(r.Subject), dash(r.Actor), dash(r.What))
+	}
+}

@@ -1,0 +1,289 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// Blame says why something is as it is: for each of its fields the event that
+// set it.
+type Blame struct {
+	Subject string   `json:"subject"`
+	At      Mark     `json:"at"`
+	Fields  []Fault  `json:"fields"`
+	History []Tenure `json:"history"`       // oldest first; the last one is the present
+	Why     []Reason `json:"why,omitempty"` // from the present event back to its root
+	Damage  []Damage `json:"damage,omitempty"`
+	Names   *Names   `json:"-"`
+}
+
+// Fault is a field of a subject and who set it to what it is.
+type Fault struct {
+	Field    string           `json:"field"`
+	Value    string           `json:"value"`
+	Previous string           `json:"previous"`
+	Event    events.ID        `json:"event"`
+	Type     events.Type      `json:"type"`
+	Time     events.Timestamp `json:"time"`
+	Actor    string           `json:"actor"`
+}
+
+// Tenure is how something was for a while.
+type Tenure struct {
+	From    events.Timestamp `json:"from"`
+	Until   events.Timestamp `json:"until,omitzero"` // zero for the present
+	Value   string           `json:"value"`
+	Event   events.ID        `json:"event"` // that made it so
+	Type    events.Type      `json:"type"`
+	Actor   string           `json:"actor"`
+	What    string           `json:"what"`
+	Cause   events.ID        `json:"cause,omitzero"`
+	Changed []FieldChange    `json:"changed"`
+}
+
+// Lasted returns how long, until now for the present.
+func (t *Tenure) Lasted(now time.Time) time.Duration {
+	if t.Until != 0 {
+		now = t.Until.Time()
+	}
+	return max(now.Sub(t.From.Time()), 0)
+}
+
+// Reason is one event in a chain of causes.
+type Reason struct {
+	Event   events.ID        `json:"event"`
+	Time    events.Timestamp `json:"time,omitzero"`
+	Type    events.Type      `json:"type,omitempty"`
+	Subject string           `json:"subject,omitempty"`
+	Actor   string           `json:"actor,omitempty"`
+	What    string           `json:"what,omitempty"`
+	Missing string           `json:"missing,omitempty"` // why the chain cannot be followed further
+}
+
+// maxCauses bounds how far a chain of causes is followed.
+const maxCauses = 64
+
+// Blame explains a subject at a point; see [ParseSubject]. With why it follows
+// the causes of the present event to their root. It wraps ErrNotFound when
+// nothing was ever said about the subject.
+func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis, why bool) (*Blame, error) {
+	w, err := s.window(ctx, &Query{Range: Range{To: at}, Axis: axis})
+	if err != nil {
+		return nil, err
+	}
+	b := &Blame{Subject: subject, Names: w.names, At: Mark{Log: s.Name, Point: at.String(), Axis: w.axis}}
+	var present events.ID
+	if kind, _ := events.SplitRegister(subject); kind == events.KindNode {
+		present, err = b.node(ctx, w)
+	} else {
+		present, err = b.register(ctx, w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(b.Fields) == 0 {
+		return nil, fmt.Errorf("%s: %w: no event is about it%s", subject, ErrNotFound, upTo(at))
+	}
+	if why {
+		b.Why = s.reasons(ctx, present, w.names)
+	}
+	return b, nil
+}
+
+func upTo(p Point) string {
+	if p.kind == pointHead && p.n == 0 {
+		return ""
+	}
+	return " up to " + p.String()
+}
+
+// register explains a register by its winners, which needs no state: only the
+// events that wrote it.
+func (b *Blame) register(ctx context.Context, w *window) (present events.ID, err error) {
+	w.exactly = registersOf(b.Subject)
+	var list []Entry
+	if base, err := w.source.feed.base(ctx, 0); err == nil {
+		if e, ok := base.Register(b.Subject); ok { // from before what is kept
+			list = append(list, Entry{Event: e, glance: glance{log: e.Log, seq: e.Seq, time: e.Time}})
+		}
+	}
+	var decoder events.Decoder
+	for e, err := range w.inOrder(ctx) {
+		var damage *Damage
+		if errors.As(err, &damage) {
+			b.Damage = append(b.Damage, *damage)
+			continue
+		}
+		if err != nil {
+			return present, err
+		}
+		kept := e.keep(nil)
+		if err := kept.load(&decoder); err != nil {
+			return present, err
+		}
+		list = append(list, kept)
+	}
+	var owner *events.Event
+	fields := payloadFields(nil)
+	for i := range list {
+		e := &list[i].Event
+		if owner != nil && e.Stamp().Compare(owner.Stamp()) < 0 {
+			continue // superseded when it came
+		}
+		next := payloadFields(e)
+		b.note(e, compareQualities(fields, next), b.value(e), false)
+		owner, fields = e, next
+		b.At.Index = max(b.At.Index, list[i].Index)
+		present = e.ID()
+	}
+	return present, nil
+}
+
+// node explains a node, whose state follows from three registers.
+func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err error) {
+	registers := registersOf(b.Subject)
+	_, id := events.SplitRegister(b.Subject)
+	fields := nodeFields(nil)
+	started := false
+	start := func(_ *Entry, s *projection.State) error { // from before what is kept
+		if n, ok := s.Cluster().Node(id); ok && !started {
+			e, _ := s.Register(b.Subject)
+			b.note(&e, compareQualities(fields, nodeFields(n)), string(n.Status), false)
+			fields, present = nodeFields(n), n.Cause()
+		}
+		started = true
+		return nil
+	}
+	after := func(e *Entry, s *projection.State, _ projection.Outcome) error {
+		if !slices.Contains(registers, e.Event.Register) {
+			return nil
+		}
+		n, ok := s.Cluster().Node(id)
+		next := nodeFields(n)
+		if changes := compareQualities(fields, next); len(changes) > 0 {
+			b.note(&e.Event, changes, next[0].value, true)
+		}
+		if fields = next; ok {
+			present = n.Cause()
+		}
+		b.At.Index = max(b.At.Index, e.Index)
+		return nil
+	}
+	last, err := w.walk(ctx, start, after, func(d *Damage) { b.Damage = append(b.Damage, *d) })
+	if err == nil {
+		err = start(nil, last)
+	}
+	return present, err
+}
+
+// note records that an event changed fields of the subject. When status says
+// so, only a change of the first field begins a new tenure.
+func (b *Blame) note(e *events.Event, changes []FieldChange, value string, status bool) {
+	for _, c := range changes {
+		f := Fault{Field: c.Field, Value: c.To, Previous: c.From, Event: e.ID(), Type: e.Type, Time: e.Time, Actor: e.Actor}
+		if i := slices.IndexFunc(b.Fields, func(o Fault) bool { return o.Field == c.Field }); i >= 0 {
+			b.Fields[i] = f
+		} else {
+			b.Fields = append(b.Fields, f)
+		}
+	}
+	if n := len(b.History); n > 0 {
+		if status && b.History[n-1].Value == value {
+			return
+		}
+		b.History[n-1].Until = e.Time
+	}
+	b.At.Time = max(b.At.Time, e.Time)
+	b.History = append(b.History, Tenure{From: e.Time, Value: value, Event: e.ID(), Type: e.Type, Actor: e.Actor,
+		What: What(e), Cause: e.Cause, Changed: changes})
+}
+
+// value is what a register says, in a word.
+func (b *Blame) value(e *events.Event) string {
+	p, err := e.Payload()
+	if err != nil {
+		return What(e)
+	}
+	switch p := p.(type) {
+	case *events.Assignment:
+		return Owners(p.Replicas)
+	case *events.CoordinatorClaim:
+		return p.Node
+	case *events.Value:
+		if e.Type == events.ValueDeleted {
+			return "deleted"
+		}
+		return Quote(p.Value)
+	}
+	return What(e)
+}
+
+// payloadFields returns what an event says of its register, in fields; of nil
+// those of nothing.
+func payloadFields(e *events.Event) []quality {
+	if e == nil {
+		return nil
+	}
+	p, err := e.Payload()
+	if err != nil {
+		return []quality{{"bytes", describeBytes(e.Body)}, {"version", fmt.Sprint(e.Version)}}
+	}
+	switch p := p.(type) {
+	case *events.Assignment:
+		primary := ""
+		if len(p.Replicas) > 0 {
+			primary = p.Replicas[0]
+		}
+		return []quality{{"primary", primary}, {"replicas", Owners(p.Replicas)}, {"epoch", Epoch(e.Version)}}
+	case *events.Value:
+		if e.Type == events.ValueDeleted {
+			return []quality{{"value", "deleted"}}
+		}
+		return []quality{{"value", Quote(p.Value)}}
+	case *events.CoordinatorClaim:
+		return []quality{{"node", p.Node}, {"term", fmt.Sprint(e.Version)}}
+	case *events.ClusterConfig:
+		return []quality{{"cluster_name", p.Name}, {"partition_count", fmt.Sprint(p.PartitionCount)},
+			{"replication_factor", fmt.Sprint(p.ReplicationFactor)}}
+	}
+	return []quality{{"what", What(e)}, {"version", fmt.Sprint(e.Version)}}
+}
+
+// compareQualities compares two lists whose names may differ.
+func compareQualities(a, b []quality) []FieldChange {
+	var changes []FieldChange
+	for _, q := range b {
+		from := ""
+		if i := slices.IndexFunc(a, func(o quality) bool { return o.name == q.name }); i >= 0 {
+			if from = a[i].value; from == q.value {
+				continue
+			}
+		}
+		changes = append(changes, FieldChange{q.name, from, q.value})
+	}
+	return changes
+}
+
+// reasons follows the causes of an event to their root.
+func (s *Source) reasons(ctx context.Context, id events.ID, names *Names) []Reason {
+	var why []Reason
+	for range maxCauses {
+		e, err := s.find(ctx, id)
+		if err != nil {
+			return append(why, Reason{Event: id, Missing: err.Error()})
+		}
+		ev := &e.Event
+		why = append(why, Reason{Event: id, Time: ev.Time, Type: ev.Type, Subject: Subject(ev, names), Actor: ev.Actor, What: What(ev)})
+		if ev.Cause.IsZero() {
+			return why
+		}
+		id = ev.Cause
+	}
+	return why
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+// blameFlags are the flags of blame.
+type blameFlags struct {
+	at, axis     string
+	history, why bool
+}
+
+func (a *app) blameCommand() *cobra.Command {
+	var f blameFlags
+	cmd := &cobra.Command{
+		Use:   "blame SUBJECT [LOG]",
+		Short: "Say which event made something what it is, and why",
+		Long: `SUBJECT is partition/17, node/n3, value/k, config/cluster or coordinator.
+--why follows the causes of the present state to their root; --history lists all there was.`,
+		Example: `  clusterkit-replay blame partition/17 data/n1 --why        why has it these owners
+  clusterkit-replay blame node/n3 data/n1 --history         when was it alive, suspected, failed
+  clusterkit-replay blame value/greeting --at -1h           who had set it an hour ago`,
+		RunE: func(_ *cobra.Command, words []string) error { return a.runBlame(&f, words) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.at, "at", "head", "the `point`")
+	flags.StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	flags.BoolVar(&f.history, "history", false, "all there ever was, with how long it lasted")
+	flags.BoolVar(&f.why, "why", false, "follow the causes to their root")
+	return cmd
+}
+
+func (a *app) runBlame(f *blameFlags, words []string) error {
+	args, err := a.classify(words)
+	if err != nil {
+		return err
+	}
+	if len(args.subjects) != 1 {
+		return usagef("blame needs one subject, such as partition/17 or node/n3")
+	}
+	subject, err := replay.ParseSubject(args.subjects[0])
+	if err != nil {
+		return &usageError{err}
+	}
+	at, err := a.onePoint("at", f.at, &args)
+	if err != nil {
+		return err
+	}
+	axis, err := replay.ParseAxis(f.axis)
+	if err != nil {
+		return &usageError{err}
+	}
+	name, err := args.oneLog()
+	if err != nil {
+		return err
+	}
+	source, err := a.open(name)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	b, err := source.Blame(a.ctx, subject, at, axis, f.why || a.format != "table")
+	if err != nil {
+		return err
+	}
+	defer a.allDamaged(b.Damage)
+	return a.printBlame(b, f)
+}
+
+func (a *app) printBlame(b *replay.Blame, f *blameFlags) error {
+	switch a.format {
+	case "json":
+		return a.json(b)
+	case "jsonl":
+		if f.history {
+			for i := range b.History {
+				if err := a.jsonl(b.History[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return a.jsonl(b)
+	case "csv":
+		return a.csvBlame(b, f)
+	}
+	a.printf("%s\n", a.bold(b.Subject+" at "+b.At.Point+a.where(b.At)))
+	t := newTable(a.out, a, "FIELD", "VALUE", "SINCE ("+a.grammar.Zone.String()+")", "FOR", "EVENT", "TYPE", "BY", "WAS")
+	for i := range b.Fields {
+		c := &b.Fields[i]
+		lasted := a.grammar.Now.Sub(c.Time.Time())
+		if err := t.row(c.Field, dash(c.Value), a.time(c.Time), since(lasted), b.Names.Event(c.Event), string(c.Type), dash(c.Actor), dash(c.Previous)); err != nil {
+			return err
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if f.why {
+		a.printf("\n%s\n", a.bold("why"))
+		a.printReasons(b.Why, b.Names)
+	}
+	if f.history {
+		a.printf("\n")
+		return a.printHistory(b)
+	}
+	return nil
+}
+
+// printReasons prints a chain of causes, each below what it caused.
+func (a *app) printReasons(why []replay.Reason, names *replay.Names) {
+	for i := range why {
+		r := &why[i]
+		arrow := strings.Repeat("   ", i)
+		if i > 0 {
+			arrow = strings.Repeat("   ", i-1) + "<- "
+		}
+		if r.Missing != "" {
+			a.printf("%s%s: %s\n", arrow, names.Event(r.Event), r.Missing)
+			continue
+		}
+		a.printf("%s%s  %s  %s %s by %s: %s\n", arrow, a.time(r.Time), names.Event(r.Event), r.Type, dash(r.Subject), dash(r.Actor), dash(r.What))
+	}
+}
+
+func (a *app) printHistory(b *replay.Blame) error {
+	t := newTable(a.out, a, "FROM ("+a.grammar.Zone.String()+")", "UNTIL", "LASTED", "WAS", "EVENT", "BY", "CAUSE", "WHAT")
+	for i := range b.History {
+		h := &b.History[i]
+		if err := t.row(a.time(h.From), a.time(h.Until), since(h.Lasted(a.grammar.Now)), h.Value, b.Names.Event(h.Event), dash(h.Actor),
+			dash(b.Names.Event(h.Cause)), string(h.Type)+" "+h.What); err != nil {
+			return err
+		}
+	}
+	return t.flush()
+}
+
+func (a *app) csvBlame(b *replay.Blame, f *blameFlags) error {
+	if f.history {
+		w := a.csv("from", "until", "lasted_ms", "value", "event", "type", "actor", "cause", "what")
+		for i := range b.History {
+			h := &b.History[i]
+			until := ""
+			if h.Until != 0 {
+				until = h.Until.String()
+			}
+			if err := w.row(h.From.String(), until, decimal(h.Lasted(a.grammar.Now).Milliseconds()), h.Value, b.Names.Event(h.Event),
+				string(h.Type), h.Actor, b.Names.Event(h.Cause), h.What); err != nil {
+				return err
+			}
+		}
+		return w.end()
+	}
+	w := a.csv("field", "value", "since", "event", "type", "actor", "previous")
+	for i := range b.Fields {
+		c := &b.Fields[i]
+		if err := w.row(c.Field, c.Value, c.Time.String(), b.Names.Event(c.Event), string(c.Type), c.Actor, c.Previous); err != nil {
+			return err
+		}
+	}
+	return w.end()
+}
+
+// since returns a span of time in a short form.
+func since(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return decimal(int64(d/(24*time.Hour))) + "d" + decimal(int64(d/time.Hour)%24) + "h"
+	}
+	return replay.Span(max(d.Milliseconds(), 0))
+}

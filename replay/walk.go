@@ -1,0 +1,105 @@
+package replay
+
+import (
+	"context"
+	"errors"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// walk folds a log event by event, along the axis of the window, from the last
+// snapshot before it to its end. It calls before with the state in front of
+// each event, and after with the state behind it; either may be nil, and ends
+// the walk by returning errStop. e is loaded. Events in front of the window
+// are folded too: within tells them apart. Damage is given to report.
+func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.State) error,
+	after func(e *Entry, s *projection.State, o projection.Outcome) error, report func(*Damage)) (*projection.State, error) {
+	state, err := w.source.feed.base(ctx, w.first)
+	var damage *Damage
+	if errors.As(err, &damage) {
+		report(damage)
+		state = projection.NewState()
+	} else if err != nil {
+		return nil, err
+	}
+	received := received{source: w.source}
+	all := *w
+	all.Query = &Query{}
+	all.cuts = []cut{{axis: Known}, w.cuts[1], {axis: Known}, w.cuts[3]}
+	var decoder events.Decoder
+	for e, err := range all.inOrder(ctx) {
+		if err == nil {
+			err = e.loaded(&decoder)
+		}
+		if errors.As(err, &damage) {
+			report(damage)
+			continue
+		}
+		if err != nil {
+			return state, err
+		}
+		if before != nil {
+			if err := before(e, state); err != nil {
+				return state, unlessStop(err)
+			}
+		}
+		outcome := state.Apply(&e.Event)
+		if outcome == projection.Gap {
+			received.mergeFor(ctx, state, e.Event.ID())
+			outcome = state.Apply(&e.Event)
+		}
+		if after != nil {
+			if err := after(e, state, outcome); err != nil {
+				return state, unlessStop(err)
+			}
+		}
+	}
+	return state, nil
+}
+
+func unlessStop(err error) error {
+	if err == errStop {
+		return nil
+	}
+	return err
+}
+
+// received holds the states that a log received from peers in place of events.
+type received struct {
+	source *Source
+	states []*projection.State // in local order
+	looked bool
+}
+
+// mergeFor merges into s the first received state that stands for the event
+// before id.
+func (r *received) mergeFor(ctx context.Context, s *projection.State, id events.ID) {
+	if !r.looked {
+		r.look(ctx)
+	}
+	for _, state := range r.states {
+		if state.Head(id.Log).Seq >= id.Seq-1 {
+			s.Merge(state)
+			return
+		}
+	}
+}
+
+func (r *received) look(ctx context.Context) {
+	r.looked = true
+	lost := false
+	for e, err := range r.source.feed.entries(ctx, 0) {
+		var damage *Damage
+		switch {
+		case errors.As(err, &damage):
+			lost = true
+		case err != nil:
+			return
+		case !e.IsEvent() && (lost || !e.Base):
+			if state, err := projection.ReadSnapshot(e.Snapshot); err == nil {
+				r.states, lost = append(r.states, state), false
+			}
+		}
+	}
+}
