@@ -270,6 +270,11 @@ func compareQualities(a, b []quality) []FieldChange {
 	return changes
 }
 
+// reasonOf describes an event as a link of such a chain.
+func reasonOf(e *events.Event, names *Names) Reason {
+	return Reason{Event: e.ID(), Time: e.Time, Type: e.Type, Subject: Subject(e, names), Actor: e.Actor, What: What(e)}
+}
+
 // reasons follows the causes of an event to their root.
 func (s *Source) reasons(ctx context.Context, id events.ID, names *Names) []Reason {
 	var why []Reason
@@ -278,12 +283,10 @@ func (s *Source) reasons(ctx context.Context, id events.ID, names *Names) []Reas
 		if err != nil {
 			return append(why, Reason{Event: id, Missing: err.Error()})
 		}
-		ev := &e.Event
-		why = append(why, Reason{Event: id, Time: ev.Time, Type: ev.Type, Subject: Subject(ev, names), Actor: ev.Actor, What: What(ev)})
-		if ev.Cause.IsZero() {
+		why = append(why, reasonOf(&e.Event, names))
+		if id = e.Event.Cause; id.IsZero() {
 			return why
 		}
-		id = ev.Cause
 	}
 	return why
 }

@@ -7,25 +7,27 @@ import (
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
-// changes folds from the beginning of the range, along its axis, and says what
-// each event changed.
+// changes folds from the beginning of the range, along its axis, to ask the
+// condition of the query and to say what each event changed.
 func (w *window) changes(ctx context.Context, yield func(*Line, error) bool) {
 	lines := newest[*Line]{limit: w.Limit}
 	line := Line{Names: w.names}
 	var before []quality
-	wanted := func(e *Entry) bool { return w.within(e) && w.Filter.Match(&e.Event, w.names) }
+	wanted := false
 	note := func(e *Entry, s *projection.State) error {
-		if wanted(e) {
+		wanted = w.within(e) && w.Filter.Match(&e.Event, w.names) && (w.Where == nil || w.Where.Holds(e, s, w.names))
+		if wanted && w.Changes {
 			before = subjectFields(s, &e.Event)
 		}
 		return nil
 	}
 	tell := func(e *Entry, s *projection.State, o projection.Outcome) error {
-		if !wanted(e) {
+		if !wanted {
 			return nil
 		}
-		line.Entry, line.Outcome = *e, o
-		line.Changes = compareFields(before, subjectFields(s, &e.Event))
+		if line.Entry = *e; w.Changes {
+			line.Outcome, line.Changes = o, compareFields(before, subjectFields(s, &e.Event))
+		}
 		if w.Reverse || w.Limit > 0 {
 			kept := line
 			kept.Entry = e.keep(nil)

@@ -10,14 +10,15 @@ import (
 
 // Query says which events of a log are asked for, and in which order.
 type Query struct {
-	Range   Range  // after From, up to To
-	Since   Point  // from here on, the point itself included
-	Until   Point  // up to here, the point itself included
-	Axis    Axis   // Natural is True
-	Filter  Filter // which of them
-	Limit   int    // only the newest so many; 0 is all
-	Reverse bool   // newest first
-	Changes bool   // also say what each event changed
+	Range   Range       // after From, up to To
+	Since   Point       // from here on, the point itself included
+	Until   Point       // up to here, the point itself included
+	Axis    Axis        // Natural is True
+	Filter  Filter      // which of them
+	Where   *Expression // which of them, by the event and the state before it
+	Limit   int         // only the newest so many; 0 is all
+	Reverse bool        // newest first
+	Changes bool        // also say what each event changed
 }
 
 // Line is one event of an answer. It is valid until the next one.
@@ -42,7 +43,7 @@ func (s *Source) Log(ctx context.Context, q Query) iter.Seq2[*Line, error] {
 			yield(nil, err)
 			return
 		}
-		if q.Changes {
+		if q.Changes || q.Where != nil {
 			w.changes(ctx, yield)
 			return
 		}

@@ -167,8 +167,7 @@ func (s *Source) effects(ctx context.Context, e *Entry, x *Exhibit) error {
 			x.More++
 			continue
 		}
-		x.Effects = append(x.Effects, Reason{Event: e.Event.ID(), Time: e.Event.Time, Type: e.Event.Type,
-			Subject: Subject(&e.Event, x.Names), Actor: e.Event.Actor, What: What(&e.Event)})
+		x.Effects = append(x.Effects, reasonOf(&e.Event, x.Names))
 	}
 	return nil
 }

@@ -128,3 +128,23 @@ func unflag(words []string) []string {
 	}
 	return out
 }
+
+// oneRange returns the only range of a command; none is everything.
+func (args *arguments) oneRange() (replay.Range, error) {
+	switch len(args.ranges) {
+	case 0:
+		return replay.Range{}, nil
+	case 1:
+		return args.ranges[0], nil
+	}
+	return replay.Range{}, usagef("this command takes one range, not %d", len(args.ranges))
+}
+
+// openOne opens the only LOG of a command.
+func (a *app) openOne(args *arguments) (*replay.Source, error) {
+	name, err := args.oneLog()
+	if err != nil {
+		return nil, err
+	}
+	return a.open(name)
+}

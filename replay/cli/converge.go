@@ -31,7 +31,7 @@ func (a *app) runConverge(words []string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
+	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	if len(args.logs) < 2 {

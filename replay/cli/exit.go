@@ -35,10 +35,11 @@ func exitCode(err error) int {
 	var usage *usageError
 	var point *replay.PointError
 	var damage *replay.Damage
+	var expression *replay.ExpressionError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitYes // whoever read the output has had enough
-	case errors.As(err, &usage), errors.As(err, &point):
+	case errors.As(err, &usage), errors.As(err, &point), errors.As(err, &expression):
 		return exitUsage
 	case errors.As(err, &damage):
 		return exitDamaged

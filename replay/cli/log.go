@@ -36,7 +36,7 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(args.noSubject(), args.noPoints()); err != nil {
+	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	q, err := a.query(&f.filterFlags, &args)
@@ -74,6 +74,7 @@ func (a *app) runLog(f *logFlags, words []string) error {
 			return errors.Join(err, p.end())
 		}
 	}
+	a.noteWhere(q.Where)
 	if lines == 0 && a.code == exitYes {
 		a.note("no event matches")
 	}

@@ -12,7 +12,7 @@ type filterFlags struct {
 	types, nodes, origins, actors []string
 	partitions                    string
 	since, until                  string
-	axis                          string
+	where, axis                   string
 	limit                         int
 	reverse                       bool
 }
@@ -24,6 +24,7 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.origins, "origin", nil, "only what these `nodes` wrote")
 	flags.StringVar(&f.partitions, "partition", "", "only these partitions, `numbers` such as 3,10-20")
 	flags.StringSliceVar(&f.actors, "actor", nil, "only what these `actors` asked for; globs such as 'operator:*'")
+	flags.StringVar(&f.where, "where", "", "only where this `condition` holds of the event and the state before it, such as 'owner(17)==\"n3\"'")
 	flags.StringVar(&f.since, "since", "", "from this `point` on")
 	flags.StringVar(&f.until, "until", "", "up to this `point`")
 	f.addAxis(cmd)
@@ -49,6 +50,11 @@ func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
 	if f.partitions != "" {
 		if q.Filter.Partitions, err = replay.ParseIntervals(f.partitions); err != nil {
 			return q, usagef("--partition %w", err)
+		}
+	}
+	if f.where != "" {
+		if q.Where, err = replay.ParseExpression(f.where); err != nil {
+			return q, &usageError{err}
 		}
 	}
 	if q.Axis, err = replay.ParseAxis(f.axis); err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -27,7 +26,7 @@ func (a *app) runVerify(words []string, strict bool) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
+	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	if len(args.logs) == 0 {

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) bisectCommand() *cobra.Command {
+	var where, axis string
+	cmd := &cobra.Command{
+		Use:   "bisect --where CONDITION [LOG] [A..B]",
+		Short: "Find the events that made a condition true or false",
+		Long: `The condition is over the state after each event, and over the event itself:
+  owner(17) replicas(17) epoch(17) status("n3") alive() coordinator() value("k")
+  type subject node partition origin actor register version seq index trigger reason time
+All flips are found in one pass, however often the condition changes. Exit 1 when it never does.`,
+		Example: `  clusterkit-replay bisect data/n1 --where 'owner(17)=="n3"'           when did n3 own partition 17
+  clusterkit-replay bisect data/n1 -1h.. --where 'len(alive()) < 3'    when were fewer than three alive
+  clusterkit-replay bisect data/n1 --where 'len(replicas(17)) == 0'    when had it no owner`,
+		RunE: func(_ *cobra.Command, words []string) error { return a.runBisect(words, where, axis) },
+	}
+	cmd.Flags().StringVar(&where, "where", "", "the `condition`")
+	cmd.Flags().StringVar(&axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	return cmd
+}
+
+func (a *app) runBisect(words []string, where, axisName string) error {
+	args, err := a.classify(words)
+	if err != nil {
+		return err
+	}
+	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
+		return err
+	}
+	if where == "" {
+		return usagef("bisect needs a condition: --where 'owner(17)==\"n3\"'")
+	}
+	condition, err := replay.ParseExpression(where)
+	if err != nil {
+		return err
+	}
+	axis, err := replay.ParseAxis(axisName)
+	if err != nil {
+		return &usageError{err}
+	}
+	r, err := args.oneRange()
+	if err != nil {
+		return err
+	}
+	source, err := a.openOne(&args)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	b, err := source.Bisect(a.ctx, condition, r, axis)
+	if err != nil {
+		return err
+	}
+	defer a.allDamaged(b.Damage)
+	a.noteWhere(condition)
+	if len(b.Flips) == 0 {
+		a.code = exitNo
+	}
+	return a.printBisection(b, source.Name)
+}
+
+// noteWhere says so when a condition could not be evaluated somewhere.
+func (a *app) noteWhere(x *replay.Expression) {
+	if x != nil && x.Err() != nil {
+		a.note("where the condition cannot be evaluated it counts as false: %v", x.Err())
+	}
+}
+
+func (a *app) printBisection(b *replay.Bisection, log string) error {
+	switch a.format {
+	case "json":
+		return a.json(b)
+	case "jsonl":
+		for i := range b.Flips {
+			if err := a.jsonl(b.Flips[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		w := a.csv("holds", "index", "time", "event", "type", "subject", "actor", "what")
+		for i := range b.Flips {
+			f := &b.Flips[i]
+			if err := w.row(yesNo(f.Holds), decimal(f.Index), f.Time.String(), b.Names.Event(f.Event), string(f.Type), f.Subject, f.Actor, f.What); err != nil {
+				return err
+			}
+		}
+		return w.end()
+	}
+	a.printf("%s\n", a.bold(b.Where+" in "+b.From+".."+b.To+" ("+b.Axis.String()+"): "+yesNo(b.Before)+" before, "+yesNo(b.After)+" after"))
+	t := newTable(a.out, a, "", ">INDEX", a.zoneName(), "EVENT", "TYPE", "SUBJECT", "WHAT")
+	for i := range b.Flips {
+		f := &b.Flips[i]
+		if err := t.row("-> "+yesNo(f.Holds), decimal(f.Index), a.time(f.Time), b.Names.Event(f.Event), string(f.Type), dash(f.Subject), f.What); err != nil {
+			return err
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if n := len(b.Flips); n > 0 {
+		a.printf("%d flips in %d events; look closer with: clusterkit-replay show %s %s\n", n+b.More, b.Events, b.Names.Event(b.Flips[0].Event), log)
+	} else {
+		a.printf("no flip in %d events\n", b.Events)
+	}
+	return nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}
+
+// firstError returns the first error that is one.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
