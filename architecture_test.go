@@ -26,7 +26,7 @@ var house = map[string]struct{ ours, theirs []string }{
 	"transport":                    {[]string{"events"}, []string{"github.com/gorilla/mux", "google.golang.org/protobuf/encoding/protowire"}},
 	"transport/swim":               {[]string{"events"}, nil},
 	"metrics":                      {nil, []string{"github.com/prometheus/"}},
-	"replay":                       {[]string{"events", "log", "projection", "projection/placement", "projection/coordination"}, []string{"github.com/expr-lang/expr"}},
+	"replay":                       {[]string{"events", "log", "projection", "projection/placement", "projection/coordination"}, []string{"github.com/expr-lang/expr", "github.com/expr-lang/expr/"}},
 	"replay/cli":                   {[]string{"replay", "events", "projection", "log"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	"replay/cmd/clusterkit-replay": {[]string{"replay/cli"}, nil},
 	"replay/replaytest":            {[]string{"replay", "events", "projection", "log"}, nil},
