@@ -23,7 +23,7 @@ type Bisection struct {
 
 // Flip is an event that made a condition true or false.
 type Flip struct {
-	Holds bool `json:"holds"` // from here on
+	Holds bool   `json:"holds"` // from here on
 	Index uint64 `json:"index"`
 	Reason
 }
