@@ -84,23 +84,8 @@ func seededIndex(s uint32, least uint64) uint64 {
 //
 //	off is where b begins in the file, before the record in front of it.
 func wasWhole(b []byte, off int64, index uint64, before *Record) bool {
-	// A length that was changed: the payload verifies with another one.
-	for k := 1; k <= maxPrefix && k+headerSize <= len(b); k++ {
-		p := b[k:]
-		if looksLike(p, index, before) < 3 {
-			continue
-		}
-		want := binary.LittleEndian.Uint32(p)
-		sum := crc32.Update(seed(index), castagnoli, p[4:headerSize])
-		for n := headerSize; ; n++ {
-			if sum == want {
-				return true
-			}
-			if n >= len(p) || n > headerSize+events.MaxEventSize {
-				break
-			}
-			sum = crc32.Update(sum, castagnoli, p[n:n+1])
-		}
+	if size := sizeByChecksum(b, index, before); size > 0 {
+		return !hasLostSector(b[:size], off) // else it is the sector with the length that is missing
 	}
 	n, k := prefix(b)
 	if k <= 0 || n < headerSize || k+n > len(b) {
@@ -117,6 +102,30 @@ func wasWhole(b []byte, off int64, index uint64, before *Record) bool {
 		return false // the write stopped here, in the record or behind it
 	}
 	return !hasLostSector(b[:k+n], off)
+}
+
+// sizeByChecksum returns how long the record at the start of b is if all of it
+// verifies but its length, which was changed; zero if it does not.
+func sizeByChecksum(b []byte, index uint64, before *Record) int {
+	end := min(len(trimZeros(b))+64, len(b)) // an event ends in its chain
+	for k := 1; k <= maxPrefix && k+headerSize <= end; k++ {
+		p := b[k:end]
+		if looksLike(p, index, before) < 3 {
+			continue
+		}
+		want := ^binary.LittleEndian.Uint32(p)
+		register := ^crc32.Update(seed(index), castagnoli, p[4:headerSize])
+		for i, c := range p[headerSize:min(len(p), headerSize+events.MaxEventSize)] {
+			if register == want {
+				return k + headerSize + i
+			}
+			register = castagnoli[byte(register)^c] ^ register>>8
+		}
+		if register == want {
+			return end
+		}
+	}
+	return 0
 }
 
 // hasOneWrongBit reports whether a payload verifies when one bit is turned.

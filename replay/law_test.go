@@ -3,9 +3,9 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,20 +19,19 @@ import (
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
 
-// seedOf returns the seed of a random test: that of the environment variable
-// SEED, or a new one. A failing test says how to run it again.
+var seedFlag = flag.Uint64("seed", 1, "seed of the property tests; 0 takes a new one each time")
+
+// seedOf returns the seed of a random test. A failing test says how to run it
+// again.
 func seedOf(t *testing.T) uint64 {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64() | 1
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("replay with: SEED=%d go test -run '^%s$' ./replay", seed, t.Name())
+			t.Logf("to repeat: go test ./replay -run '^%s$' -seed %d", t.Name(), seed)
 		}
 	})
 	return seed
