@@ -161,6 +161,21 @@ func TestGolden(t *testing.T) {
 			`log n1 --where owner(2)=="n3"&&partition==2`,
 			`log n1 --where type=="NodeSuspected"&&status(node)!="alive" -o csv`,
 		},
+		"stats.txt": {
+			"stats n1",
+			"stats n2 --by origin --since n1:15 -o csv",
+			"stats n1 --by trigger --type PartitionAssigned -o jsonl",
+			"stats n3 --by hour -o json",
+			"stats n1 --by nothing",
+			"stats n1 --type Nothing",
+		},
+		"check.txt": {
+			"check n1",
+			"check n1 --unowned 1s --short 30s --moves 1 --window 5m",
+			"check n1 --short 30s -o csv",
+			"check n1 n1:20.. -o json",
+			"check n1 head..",
+		},
 		"usage.txt": {
 			"", "--help", "log --help", "lgo", "log --partitoin 3", "log n1 nonsense", "log no/such/dir", "log n1 @x", "log n1 n1:3",
 			"log n1 n2", "log n1 --type [", "log n1 --axis both", "log n1 -n -4", "state n1 --at n9:4", "state n1 --at n1:999", "state n1 --at @9999",

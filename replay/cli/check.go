@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var rules replay.Rules
+	cmd := &cobra.Command{
+		Use:   "check [LOG] [A..B]",
+		Short: "Hold the whole history against invariants",
+		Example: `  clusterkit-replay check data/n1                      did everything always hold
+  clusterkit-replay check data/n1 --unowned 1s         with a stricter limit
+  clusterkit-replay check data/n1 -1d.. -o json        of the last day, for programs`,
+		RunE: func(_ *cobra.Command, words []string) error { return a.runCheck(rules, words) },
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&rules.Unowned, "unowned", 10*time.Second, "how long a partition may have no live owner")
+	flags.DurationVar(&rules.Short, "short", 5*time.Minute, "how long it may have fewer copies than it could")
+	flags.IntVar(&rules.Moves, "moves", 6, "how often a primary or a status may change within the window")
+	flags.DurationVar(&rules.Window, "window", 10*time.Minute, "that window")
+	return cmd
+}
+
+func (a *app) runCheck(rules replay.Rules, words []string) error {
+	args, err := a.classify(words)
+	if err != nil {
+		return err
+	}
+	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
+		return err
+	}
+	if rules.Unowned < 0 || rules.Short < 0 || rules.Moves < 0 || rules.Window < 0 {
+		return usagef("a limit below zero")
+	}
+	r, err := args.oneRange()
+	if err != nil {
+		return err
+	}
+	source, err := a.openOne(&args)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	c, err := source.Check(a.ctx, r, rules)
+	if err != nil {
+		return err
+	}
+	switch c.Result {
+	case replay.Fail:
+		a.code = exitNo
+	case replay.Skip:
+		a.code = exitUnknown
+	}
+	defer a.allDamaged(c.Damage)
+	return a.printCheckup(c)
+}
+
+func (a *app) printCheckup(c *replay.Checkup) error {
+	switch a.format {
+	case "json":
+		return a.json(c)
+	case "jsonl":
+		for i := range c.Rules {
+			if err := a.jsonl(c.Rules[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "csv":
+		w := a.csv("rule", "result", "count", "what", "subject", "time", "event", "text")
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			row := []string{r.Rule, string(r.Result), fmt.Sprint(r.Count), r.What, "", "", "", ""}
+			if len(r.Examples) > 0 {
+				v := &r.Examples[0]
+				copy(row[4:], []string{v.Subject, v.Time.String(), c.Names.Event(v.Event), v.Text})
+			}
+			if err := w.row(row...); err != nil {
+				return err
+			}
+		}
+		return w.end()
+	}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		a.printf("%s  %-11s  %s\n", a.judge(string(r.Result)), r.Rule, r.What)
+		for j := range r.Examples {
+			a.printViolation(&r.Examples[j], c.Names, "")
+		}
+		if n := r.Count - len(r.Examples); n > 0 {
+			a.printf("        and %d more\n", n)
+			if r.Worst != nil {
+				a.printViolation(r.Worst, c.Names, "worst: ")
+			}
+		}
+	}
+	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %d events", c.Result, c.Log, c.Events)))
+	return nil
+}
+
+func (a *app) printViolation(v *replay.Violation, names *replay.Names, mark string) {
+	a.printf("        %s%s  %s  %s: %s\n", mark, a.time(v.Time), names.Event(v.Event), v.Subject, v.Text)
+}
