@@ -98,7 +98,7 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	resp := &transport.SyncResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
 	ck.peers.raiseHas(req.From, headsOf(req.Events))
 	if req.HasVector {
-		ck.peers.replaceHas(req.From, vectorOf(req.Vector))
+		ck.peers.replaceHas(req.From, req.Vector)
 		ck.sawForks(ctx, k.forks(req.Vector))
 	}
 	a := k.answer(req.Digest, req.Vector, req.HasVector, ck.log.Identity().Log)

@@ -109,7 +109,7 @@ func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, r
 		return false, nil
 	}
 	if resp.HasVector {
-		ck.peers.replaceHas(to.id, vectorOf(resp.Vector))
+		ck.peers.replaceHas(to.id, resp.Vector)
 		ck.sawForks(ctx, k.forks(resp.Vector))
 	}
 	ck.peers.raiseHas(to.id, resp.Acks)

@@ -128,7 +128,7 @@ func (ck *ClusterKit) learnFrom(addr string) (target, error) {
 	own := ck.log.Identity().Log
 	mine := ck.known().seq(own)
 	switch {
-	case mine > 0 && ck.peers.has(from.id)[own] == 0:
+	case mine > 0 && seqIn(ck.peers.has(from.id), own) == 0:
 		return target{}, fmt.Errorf("%s knows nothing of this node's past", from.id)
 	case mine == 0 && !resp.Spoken && from.id < ck.opt.NodeID:
 		// Of new nodes that only know of each other the first by name begins,

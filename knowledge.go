@@ -32,12 +32,53 @@ func (r *replica) know() *knowledge {
 }
 
 // seq returns the highest sequence known of a log.
-func (k *knowledge) seq(log events.LogID) uint64 {
-	i, ok := slices.BinarySearchFunc(k.heads, log, func(h events.Head, l events.LogID) int { return h.Log.Compare(l) })
-	if !ok {
-		return 0
+func (k *knowledge) seq(log events.LogID) uint64 { return seqIn(k.heads, log) }
+
+// seqIn returns the sequence of a log in heads that are sorted by log, 0 when
+// it is not among them.
+func seqIn(heads []events.Head, log events.LogID) uint64 {
+	if i, ok := find(heads, log); ok {
+		return heads[i].Seq
 	}
-	return k.heads[i].Seq
+	return 0
+}
+
+func find(heads []events.Head, log events.LogID) (int, bool) {
+	return slices.BinarySearchFunc(heads, log, func(h events.Head, l events.LogID) int { return h.Log.Compare(l) })
+}
+
+// raise returns heads with those of more that are higher, sorted by log. The
+// heads that it was given are shared and stay as they are; what it changes
+// knows no chain.
+func raise(heads, more []events.Head) []events.Head {
+	own := false
+	for _, m := range more {
+		i, ok := find(heads, m.Log)
+		if ok && heads[i].Seq >= m.Seq {
+			continue
+		}
+		if !own {
+			heads, own = slices.Clone(heads), true
+		}
+		if ok {
+			heads[i] = events.Head{Log: m.Log, Seq: m.Seq}
+		} else {
+			heads = slices.Insert(heads, i, events.Head{Log: m.Log, Seq: m.Seq})
+		}
+	}
+	return heads
+}
+
+// after returns heads without those of logs that come before log, when heads
+// and the logs one asks for are sorted alike: to go through two lists at once.
+func after(heads []events.Head, log events.LogID) (rest []events.Head, seq uint64) {
+	for len(heads) > 0 && heads[0].Log.Compare(log) < 0 {
+		heads = heads[1:]
+	}
+	if len(heads) > 0 && heads[0].Log == log {
+		seq = heads[0].Seq
+	}
+	return heads, seq
 }
 
 // span is a contiguous range [From, To) of one log.
@@ -48,11 +89,12 @@ type span struct {
 
 // beyond returns what is known here and not by somebody who holds have, first
 // the log that the caller names, then by age of the log. A forked log has no
-// ranges: its states are merged instead.
-func (k *knowledge) beyond(have events.Vector, first events.LogID) []span {
+// ranges: its states are merged instead. What is had is sorted by log.
+func (k *knowledge) beyond(have []events.Head, first events.LogID) []span {
 	var spans []span
+	var seq uint64
 	for _, h := range k.heads {
-		if seq := have[h.Log]; seq < h.Seq && !k.forked[h.Log] {
+		if have, seq = after(have, h.Log); seq < h.Seq && !k.forked[h.Log] {
 			spans = append(spans, span{h.Log, seq + 1, h.Seq + 1})
 		}
 	}
@@ -65,9 +107,10 @@ func (k *knowledge) beyond(have events.Vector, first events.LogID) []span {
 
 // lacks reports whether somebody who holds have knows an event that is not
 // known here.
-func (k *knowledge) lacks(have events.Vector) bool {
-	for log, seq := range have {
-		if k.seq(log) < seq && !k.forked[log] {
+func (k *knowledge) lacks(have []events.Head) bool {
+	mine, seq := k.heads, uint64(0)
+	for _, h := range have {
+		if mine, seq = after(mine, h.Log); seq < h.Seq && !k.forked[h.Log] {
 			return true
 		}
 	}
@@ -79,7 +122,7 @@ func (k *knowledge) lacks(have events.Vector) bool {
 func (k *knowledge) forks(theirs []events.Head) []events.Head {
 	var forks []events.Head
 	for _, h := range theirs {
-		i, ok := slices.BinarySearchFunc(k.heads, h.Log, func(m events.Head, l events.LogID) int { return m.Log.Compare(l) })
+		i, ok := find(k.heads, h.Log)
 		if ok && k.heads[i].Seq == h.Seq && k.heads[i].Chain != h.Chain && !k.forked[h.Log] {
 			forks = append(forks, h)
 		}
@@ -108,13 +151,5 @@ func (k *knowledge) answer(digest events.Digest, vector []events.Head, hasVector
 	case !hasVector:
 		return answer{needVector: true}
 	}
-	return answer{spans: k.beyond(vectorOf(vector), log)}
-}
-
-func vectorOf(heads []events.Head) events.Vector {
-	v := make(events.Vector, len(heads))
-	for _, h := range heads {
-		v[h.Log] = max(v[h.Log], h.Seq)
-	}
-	return v
+	return answer{spans: k.beyond(vector, log)}
 }

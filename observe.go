@@ -268,13 +268,13 @@ func countMember(m *metrics.Members, status projection.Status) {
 
 // lag counts the events known here that a peer is not known to hold, or is
 // negative when nothing is known of it.
-func (k *knowledge) lag(has events.Vector) int {
+func (k *knowledge) lag(has []events.Head) int {
 	if has == nil {
 		return -1
 	}
-	lag := 0
+	lag, seq := 0, uint64(0)
 	for _, h := range k.heads {
-		if seq := has[h.Log]; seq < h.Seq {
+		if has, seq = after(has, h.Log); seq < h.Seq {
 			lag += int(h.Seq - seq)
 		}
 	}

@@ -23,7 +23,7 @@ type peer struct {
 	addr string
 	log  events.LogID
 
-	has      events.Vector // what it holds; nil while unknown
+	has      []events.Head // what it holds, sorted by log; shared, never changed; nil while unknown
 	compared int64         // when digests were last found equal, or an exchange ended
 	pullAt   int64         // when to fetch what it has and this node lacks; 0: nothing
 	retry    bool          // at that time talk to it in any case: the last exchange broke
@@ -100,20 +100,24 @@ func (p *peers) end(id string, ok bool, now int64) (again bool) {
 	return again
 }
 
-// has returns a copy of what the peer is believed to hold, or nil.
-func (p *peers) has(id string) events.Vector {
+// has returns what the peer is believed to hold, sorted by log, or nil. It is
+// shared and must not be changed.
+func (p *peers) has(id string) []events.Head {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q := p.all[id]; q != nil && q.has != nil {
-		return q.has.Clone()
+	if q := p.all[id]; q != nil {
+		return q.has
 	}
 	return nil
 }
 
-// replaceHas takes the peer's own word for what it holds.
-func (p *peers) replaceHas(id string, has events.Vector) {
+// replaceHas takes the peer's own word for what it holds, which is kept.
+func (p *peers) replaceHas(id string, has []events.Head) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if has == nil {
+		has = []events.Head{} // it holds nothing, which is something to know
+	}
 	p.getLocked(id).has = has
 }
 
@@ -122,9 +126,7 @@ func (p *peers) raiseHas(id string, heads []events.Head) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q := p.all[id]; q != nil && q.has != nil {
-		for _, h := range heads {
-			q.has[h.Log] = max(q.has[h.Log], h.Seq)
-		}
+		q.has = raise(q.has, heads)
 	}
 }
 
@@ -133,7 +135,7 @@ func (p *peers) equal(id string, k *knowledge, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q := p.all[id]; q != nil {
-		q.has, q.compared, q.pullAt, q.retry = vectorOf(k.heads), now, 0, false
+		q.has, q.compared, q.pullAt, q.retry = k.heads, now, 0, false
 	}
 }
 

@@ -65,7 +65,7 @@ func (l *lab) speak(r *replica) {
 func (l *lab) carry(from, to *replica, all bool) {
 	k := from.know()
 	var batch []events.Event
-	for _, s := range k.beyond(to.state.Vector(), from.log) {
+	for _, s := range k.beyond(to.state.Heads(), from.log) {
 		first, end := s.from, s.to
 		if !all {
 			first -= uint64(l.random.IntN(2)) * min(first-1, 2)

@@ -164,7 +164,7 @@ func (ck *ClusterKit) spreadFarewell(ctx context.Context) []string {
 	var wg sync.WaitGroup
 	for _, to := range targets {
 		wg.Go(func() { // ends with ctx at the latest
-			if err := ck.exchange(ctx, to, push); err == nil && ck.peers.has(to.id)[own] >= last {
+			if err := ck.exchange(ctx, to, push); err == nil && seqIn(ck.peers.has(to.id), own) >= last {
 				heard <- to.id
 			}
 		})
