@@ -32,6 +32,7 @@ func (s *State) Digest() events.Digest {
 			sum = sumHead(h.Head)
 		}
 		s.digest.Vector = s.digest.Vector.Sub(h.sum).Add(sum)
+		s.buckets.Move(h.Log, h.sum, sum)
 		h.sum, h.moved = sum, false
 	}
 	s.unsummed, s.moved = s.unsummed[:0], s.moved[:0]
@@ -43,6 +44,12 @@ func (s *State) Digest() events.Digest {
 	}
 	s.digest.Logs, s.digest.Forked = uint32(logs), uint32(len(s.forked))
 	return s.digest
+}
+
+// Buckets returns the vector half of the digest by buckets of logs.
+func (s *State) Buckets() events.Buckets {
+	s.Digest()
+	return s.buckets
 }
 
 func sumHead(h events.Head) events.Sum {

@@ -23,6 +23,16 @@ func same(t *testing.T, what string, want, got *projection.State) {
 	if want.Digest() != got.Digest() {
 		t.Errorf("%s: digest %s, want %s", what, got.Digest(), want.Digest())
 	}
+	if want.Buckets() != got.Buckets() {
+		t.Errorf("%s: other buckets", what)
+	}
+	var sum uint64
+	for _, b := range got.Buckets() {
+		sum += b
+	}
+	if sum != got.Digest().Vector.Lo {
+		t.Errorf("%s: the buckets sum up to %x, the vector to %x", what, sum, got.Digest().Vector.Lo)
+	}
 	if !bytes.Equal(want.AppendSnapshot(nil), got.AppendSnapshot(nil)) {
 		t.Errorf("%s: other snapshots", what)
 	}

@@ -63,7 +63,8 @@ func (s *State) Clone() *State {
 		c.logs[h.Log] = &heads[i]
 		c.byLog = append(c.byLog, &heads[i])
 	}
-	c.sorted, c.forked, c.digest = s.sorted, maps.Clone(s.forked), s.digest
+	c.sorted, c.forked = s.sorted, maps.Clone(s.forked)
+	c.digest, c.buckets = s.digest, s.buckets
 	of := c.view.of
 	c.view = s.view
 	c.view.of, c.view.stale = of, nil

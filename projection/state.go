@@ -52,7 +52,8 @@ type State struct {
 	recent *logHead                  // the log of the last Apply: they come in runs
 	forked map[events.LogID]struct{} // known as forked, held or not
 
-	digest   events.Digest // of all but what is listed next
+	digest   events.Digest  // of all but what is listed next
+	buckets  events.Buckets // its vector half, by buckets of logs
 	unsummed []*register
 	moved    []*logHead
 

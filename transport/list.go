@@ -70,9 +70,10 @@ func parseHead(text string) (h events.Head, err error) {
 	return h, err
 }
 
-// check accepts a vector: ascending by log, and none when it is not given.
-func (l Heads) check(given bool) error {
-	if !given && len(l) > 0 {
+// check accepts a vector: ascending by log, none when it is not given, and
+// when it is given only within some buckets, none of another.
+func (l Heads) check(given bool, within events.BucketSet) error {
+	if !given && (len(l) > 0 || within != 0) {
 		return errors.New("is there and has_vector is not set")
 	}
 	if len(l) > MaxHeads {
@@ -81,6 +82,11 @@ func (l Heads) check(given bool) error {
 	for i := 1; i < len(l); i++ {
 		if l[i-1].Log.Compare(l[i].Log) >= 0 {
 			return fmt.Errorf("log %s does not ascend", l[i].Log)
+		}
+	}
+	for i := range l {
+		if within != 0 && !within.Has(l[i].Log) {
+			return fmt.Errorf("log %s is in none of its buckets", l[i].Log)
 		}
 	}
 	return nil

@@ -83,6 +83,31 @@ func (r *random) heads() (list transport.Heads) {
 	return list
 }
 
+func (r *random) buckets() *events.Buckets {
+	if r.IntN(3) > 0 {
+		return nil
+	}
+	b := new(events.Buckets)
+	for range r.IntN(10) {
+		b[r.IntN(len(b))] = r.number()
+	}
+	return b
+}
+
+// within restricts heads to some buckets, or leaves them alone.
+func (r *random) within(all transport.Heads) (some transport.Heads, s events.BucketSet) {
+	if r.flag() {
+		return all, 0
+	}
+	s = events.BucketSet(r.Uint64() | 1)
+	for _, h := range all {
+		if s.Has(h.Log) {
+			some = append(some, h)
+		}
+	}
+	return some, s
+}
+
 func (r *random) events(t testing.TB) transport.Events {
 	if n := r.IntN(6); n > 0 {
 		return run(t, r.log(), n)
@@ -123,11 +148,12 @@ func (r *random) messages(t testing.TB) []transport.Message {
 	sync := &transport.SyncRequest{Header: r.header(), Digest: r.digest(), HasVector: r.flag(), Events: r.events(t)}
 	synced := &transport.SyncResponse{Header: r.header(), Digest: r.digest(), Code: transport.SyncCode(1 + r.IntN(4)),
 		HasVector: r.flag(), Events: r.events(t), More: r.flag(), Acks: r.heads(), Spoken: r.flag()}
+	sync.Buckets, synced.Buckets = r.buckets(), r.buckets()
 	if sync.HasVector {
-		sync.Vector = r.heads()
+		sync.Vector, sync.Within = r.within(r.heads())
 	}
 	if synced.HasVector {
-		synced.Vector = r.heads()
+		synced.Vector, synced.Within = r.within(r.heads())
 	}
 	if synced.Code == transport.CodeSnapshot {
 		synced.Snapshot = r.bytes(1 + r.IntN(100))

@@ -15,6 +15,11 @@ type SyncRequest struct {
 	HasVector bool          `json:"has_vector,omitempty"` // Vector is given, even when it is empty
 	Vector    Heads         `json:"vector,omitempty"`     // what the sender holds, ascending by log
 	Events    Events        `json:"events,omitempty"`     // what the receiver is thought to lack
+
+	// A large vector is not sent whole: Buckets asks where the vectors differ,
+	// and a Vector with Within holds the heads of these buckets only.
+	Buckets *events.Buckets  `json:"buckets,omitempty"`
+	Within  events.BucketSet `json:"within,omitzero"`
 }
 
 // SyncResponse answers with what the caller lacks.
@@ -29,6 +34,9 @@ type SyncResponse struct {
 	More      bool          `json:"more,omitempty"`     // there are more events than fit into Events
 	Acks      Heads         `json:"acks,omitempty"`     // what it now holds of the logs that the request brought
 	Spoken    bool          `json:"spoken,omitempty"`   // the answering node has itself joined
+
+	Buckets *events.Buckets  `json:"buckets,omitempty"` // instead of a large vector: where do the vectors differ?
+	Within  events.BucketSet `json:"within,omitzero"`   // Vector holds only the heads of these buckets
 }
 
 // SyncCode says what a SyncResponse holds.
@@ -76,7 +84,9 @@ func (m *SyncRequest) appendFields(b []byte) []byte {
 	b = appendDigest(b, 8, m.Digest)
 	b = appendFlag(b, 9, m.HasVector)
 	b = appendHeads(b, 10, m.Vector)
-	return appendEvents(b, 11, m.Events)
+	b = appendEvents(b, 11, m.Events)
+	b = appendBuckets(b, 20, m.Buckets)
+	return appendFixed(b, 21, uint64(m.Within))
 }
 
 func (m *SyncRequest) set(f *field) (bool, error) {
@@ -92,6 +102,10 @@ func (m *SyncRequest) set(f *field) (bool, error) {
 		return true, f.heads(&m.Vector, MaxHeads)
 	case 11:
 		return true, f.event(&m.Events)
+	case 20:
+		return false, f.buckets(&m.Buckets)
+	case 21:
+		return false, f.fixed((*uint64)(&m.Within))
 	}
 	return true, nil
 }
@@ -100,7 +114,7 @@ func (m *SyncRequest) check() error {
 	if err := m.Header.check(); err != nil {
 		return err
 	}
-	if err := m.Vector.check(m.HasVector); err != nil {
+	if err := m.Vector.check(m.HasVector, m.Within); err != nil {
 		return fmt.Errorf("vector: %w", err)
 	}
 	return m.Events.check()
@@ -116,7 +130,9 @@ func (m *SyncResponse) appendFields(b []byte) []byte {
 	b = appendBytes(b, 13, m.Snapshot)
 	b = appendFlag(b, 14, m.More)
 	b = appendHeads(b, 15, m.Acks)
-	return appendFlag(b, 16, m.Spoken)
+	b = appendFlag(b, 16, m.Spoken)
+	b = appendBuckets(b, 20, m.Buckets)
+	return appendFixed(b, 21, uint64(m.Within))
 }
 
 func (m *SyncResponse) set(f *field) (bool, error) {
@@ -148,6 +164,10 @@ func (m *SyncResponse) set(f *field) (bool, error) {
 		return true, f.heads(&m.Acks, MaxEvents)
 	case 16:
 		return false, f.flag(&m.Spoken)
+	case 20:
+		return false, f.buckets(&m.Buckets)
+	case 21:
+		return false, f.fixed((*uint64)(&m.Within))
 	}
 	return true, nil
 }
@@ -162,7 +182,7 @@ func (m *SyncResponse) check() error {
 	if (m.Code == CodeSnapshot) != (len(m.Snapshot) > 0) {
 		return fmt.Errorf("a snapshot of %d bytes in an answer of code %s", len(m.Snapshot), m.Code)
 	}
-	if err := m.Vector.check(m.HasVector); err != nil {
+	if err := m.Vector.check(m.HasVector, m.Within); err != nil {
 		return fmt.Errorf("vector: %w", err)
 	}
 	if len(m.Acks) > MaxEvents {

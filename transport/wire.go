@@ -198,6 +198,14 @@ func (f *field) digest(d *events.Digest) error {
 	return nil
 }
 
+func (f *field) buckets(b **events.Buckets) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	*b = new(events.Buckets)
+	return (*b).UnmarshalBinary(f.bytes)
+}
+
 // heads appends one head to a list of at most most.
 func (f *field) heads(list *Heads, most int) error {
 	if f.typ != protowire.BytesType {
@@ -298,6 +306,15 @@ func appendDigest(b []byte, num protowire.Number, d events.Digest) []byte {
 	}
 	b = protowire.AppendVarint(protowire.AppendTag(b, num, protowire.BytesType), events.DigestSize)
 	b, _ = d.AppendBinary(b) // never fails
+	return b
+}
+
+func appendBuckets(b []byte, num protowire.Number, v *events.Buckets) []byte {
+	if v == nil {
+		return b
+	}
+	b = protowire.AppendVarint(protowire.AppendTag(b, num, protowire.BytesType), events.BucketsSize)
+	b, _ = v.AppendBinary(b) // never fails
 	return b
 }
 
