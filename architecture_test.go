@@ -48,7 +48,7 @@ func isPure(pkg, file string) bool {
 	case "events", "projection", "projection/placement", "projection/coordination", "transport/swim":
 		return true
 	case "":
-		return file == "replica.go" || file == "knowledge.go"
+		return file == "replica.go" || file == "knowledge.go" || file == "vector.go"
 	}
 	return false
 }

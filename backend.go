@@ -97,17 +97,24 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	k := ck.known().knowledge
 	resp := &transport.SyncResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
 	ck.peers.raiseHas(req.From, headsOf(req.Events))
-	if req.HasVector {
+	c := claim{digest: req.Digest, given: req.HasVector, heads: req.Vector, within: req.Within, buckets: req.Buckets}
+	switch {
+	case c.given && c.within == 0:
 		ck.peers.replaceHas(req.From, req.Vector)
+	case c.given:
+		ck.peers.raiseHas(req.From, req.Vector)
+	}
+	if c.given {
 		ck.sawForks(ctx, k.forks(req.Vector))
 	}
-	a := k.answer(req.Digest, req.Vector, req.HasVector, ck.log.Identity().Log)
+	a := k.answer(&c, ck.log.Identity().Log)
 	if a.equal {
 		ck.peers.equal(req.From, k, ck.now())
 		resp.Code, resp.Acks = transport.CodeEqual, nil
 		return resp, nil
 	}
-	resp.HasVector, resp.Vector = true, k.heads
+	resp.HasVector = true
+	resp.Vector, resp.Within = k.reply(&c)
 	switch {
 	case a.needVector:
 		resp.Code = transport.CodeNeedVector
@@ -136,7 +143,7 @@ func (ck *ClusterKit) answerWithState(ctx context.Context, resp *transport.SyncR
 		return nil, unavailable(err)
 	}
 	resp.Code, resp.Events, resp.More = transport.CodeSnapshot, nil, false
-	resp.Snapshot, resp.Vector, resp.Digest = whole.Snapshot, whole.Vector, whole.Digest
+	resp.Snapshot, resp.Vector, resp.Within, resp.Digest = whole.Snapshot, whole.Vector, 0, whole.Digest
 	return resp, nil
 }
 

@@ -37,7 +37,8 @@ const (
 // to say: what one lacks of the other travels in pages, each durable before
 // the next. It is stateless, so it may be cut off anywhere and begun again.
 func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
-	withVector := m == pull
+	asking := m == pull
+	var part part
 	for range maxPages {
 		k := ck.known().knowledge
 		has := ck.peers.has(to.id)
@@ -46,23 +47,25 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		if has != nil {
 			spans = k.beyond(has, ck.log.Identity().Log)
 		} else {
-			withVector = true
+			asking = true
 		}
 		page, _, err := ck.page(spans)
 		if err != nil && !errors.Is(err, eventlog.ErrCompacted) {
 			return err
 		}
 		req.Events = page
-		if withVector {
-			req.HasVector, req.Vector = true, k.heads
-		}
+		c := k.claim(asking, part)
+		req.HasVector, req.Vector, req.Within, req.Buckets = c.given, c.heads, c.within, c.buckets
 		resp, err := ck.sendSync(ctx, to, req)
 		if err != nil {
 			return err
 		}
-		progress, err := ck.takeAnswer(ctx, to, k, resp)
+		progress, err := ck.takeAnswer(ctx, to, k, &c, resp)
 		if err != nil || resp.Code == transport.CodeEqual {
 			return err
+		}
+		if c.buckets != nil {
+			part.known, part.within = true, resp.Within
 		}
 		now := ck.known().knowledge
 		theirs := ck.peers.has(to.id)
@@ -76,12 +79,12 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		// when nothing was asked yet; bringing more, when something was brought.
 		// What is known here and no longer kept the peer gets as a state, when
 		// it asks.
-		fetch = fetch && (progress || !withVector)
+		fetch = fetch && (progress || !c.given)
 		bring := (has == nil || len(page) > 0) && len(now.beyond(theirs, events.LogID{})) > 0
 		if !fetch && !bring {
 			return nil
 		}
-		withVector = fetch
+		asking = fetch
 	}
 	return nil
 }
@@ -100,16 +103,20 @@ func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.Sy
 	return resp, nil
 }
 
-// takeAnswer learns from an answer to what was asked when this node knew k. It
+// takeAnswer learns from the answer to a claim made when this node knew k. It
 // reports whether anything new came.
-func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, resp *transport.SyncResponse) (progress bool, err error) {
+func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, c *claim, resp *transport.SyncResponse) (progress bool, err error) {
 	ck.metrics.PeerSeen(to.id)
 	if resp.Code == transport.CodeEqual {
 		ck.peers.equal(to.id, k, ck.now())
 		return false, nil
 	}
 	if resp.HasVector {
-		ck.peers.replaceHas(to.id, resp.Vector)
+		if held, ok := k.heldBy(c, resp.Vector, resp.Within); ok {
+			ck.peers.replaceHas(to.id, held)
+		} else {
+			ck.peers.raiseHas(to.id, resp.Vector)
+		}
 		ck.sawForks(ctx, k.forks(resp.Vector))
 	}
 	ck.peers.raiseHas(to.id, resp.Acks)

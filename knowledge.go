@@ -13,13 +13,14 @@ type knowledge struct {
 	cluster *projection.Cluster
 	heads   []events.Head // sorted by log
 	digest  events.Digest
+	buckets events.Buckets // of the vector
 	forked  map[events.LogID]bool
 	spoken  bool
 }
 
 // know returns what the replica knows now.
 func (r *replica) know() *knowledge {
-	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), spoken: r.spoken}
+	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), buckets: r.state.Buckets(), spoken: r.spoken}
 	if k.digest.Forked > 0 {
 		k.forked = make(map[events.LogID]bool)
 		for _, h := range k.heads {
@@ -130,8 +131,7 @@ func (k *knowledge) forks(theirs []events.Head) []events.Head {
 	return forks
 }
 
-// answer is what a node has to say to a peer that asked with this digest and,
-// if it gave one, this vector.
+// answer is what a node has to say to the claim of a peer.
 type answer struct {
 	equal      bool   // nothing to say
 	needVector bool   // tell me what you hold
@@ -142,14 +142,18 @@ type answer struct {
 // answer decides what a peer needs. The vectors being equal and the states
 // not must never happen; it is answered with the whole state, which repairs
 // it, and is counted as a divergence.
-func (k *knowledge) answer(digest events.Digest, vector []events.Head, hasVector bool, log events.LogID) answer {
+func (k *knowledge) answer(c *claim, log events.LogID) answer {
 	switch {
-	case digest == k.digest:
+	case c.digest == k.digest:
 		return answer{equal: true}
-	case digest.Vector == k.digest.Vector && digest.Logs == k.digest.Logs:
+	case c.digest.Vector == k.digest.Vector && c.digest.Logs == k.digest.Logs:
 		return answer{merge: true}
-	case !hasVector:
+	case !c.given:
 		return answer{needVector: true}
 	}
-	return answer{spans: k.beyond(vector, log)}
+	spans := k.beyond(c.heads, log)
+	if c.within != 0 {
+		spans = slices.DeleteFunc(spans, func(s span) bool { return !c.within.Has(s.log) })
+	}
+	return answer{spans: spans}
 }
