@@ -1,6 +1,7 @@
 package clusterkit
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -9,7 +10,7 @@ import (
 // How long after a change cluster-state.json is written, at the latest and at
 // the earliest.
 const (
-	checkpointFirst = time.Second
+	checkpointFirst = 2 * time.Second
 	checkpointEvery = 30 * time.Second
 )
 
@@ -22,7 +23,7 @@ func (ck *ClusterKit) keepCheckpoint() {
 	case <-ck.ctx.Done():
 		return
 	}
-	timer := time.NewTimer(checkpointFirst)
+	timer := time.NewTimer(checkpointFirst + rand.N(checkpointFirst)) // nodes that start together have better to do
 	defer timer.Stop()
 	written := uint64(0)
 	for {

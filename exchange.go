@@ -17,6 +17,7 @@ const (
 	pageEvents = 4096
 	pageBytes  = 1 << 20
 	chunk      = 256 // events of one log before the next log has its turn
+	unasked    = 64  // events of a first page, before the peer was asked what it holds by now
 	maxPages   = 64  // of one exchange; the rest goes with the next
 )
 
@@ -39,21 +40,22 @@ const (
 func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 	asking := m == pull
 	var part part
-	for range maxPages {
+	for page := range maxPages {
 		k := ck.known().knowledge
 		has := ck.peers.has(to.id)
 		req := &transport.SyncRequest{Header: ck.header(to.id), Digest: k.digest}
 		var spans []span
 		if has != nil {
 			spans = k.beyond(has, ck.log.Identity().Log)
-		} else {
-			asking = true
 		}
-		page, _, err := ck.page(spans)
+		if has == nil || page == 0 && count(spans) > unasked {
+			spans, asking = nil, true // ask before telling
+		}
+		told, _, err := ck.page(spans)
 		if err != nil && !errors.Is(err, eventlog.ErrCompacted) {
 			return err
 		}
-		req.Events = page
+		req.Events = told
 		c := k.claim(asking, part)
 		req.HasVector, req.Vector, req.Within, req.Buckets = c.given, c.heads, c.within, c.buckets
 		resp, err := ck.sendSync(ctx, to, req)
@@ -76,11 +78,12 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			fetch = false
 		}
 		// Asking again makes sense after an answer that brought something, or
-		// when nothing was asked yet; bringing more, when something was brought.
-		// What is known here and no longer kept the peer gets as a state, when
-		// it asks.
+		// when nothing was asked yet; bringing more, when something was brought
+		// or the peer was asked first. What is known here and no longer kept the
+		// peer gets as a state, when it asks. What this node has learnt
+		// meanwhile it tells in its own time.
 		fetch = fetch && (progress || !c.given)
-		bring := (has == nil || len(page) > 0) && len(now.beyond(theirs, events.LogID{})) > 0
+		bring := (len(spans) == 0 || len(told) > 0) && len(k.beyond(theirs, events.LogID{})) > 0
 		if !fetch && !bring {
 			return nil
 		}

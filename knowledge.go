@@ -88,6 +88,14 @@ type span struct {
 	from, to uint64
 }
 
+// count returns how many events are in spans.
+func count(spans []span) (n uint64) {
+	for _, s := range spans {
+		n += s.to - s.from
+	}
+	return n
+}
+
 // beyond returns what is known here and not by somebody who holds have, first
 // the log that the caller names, then by age of the log. A forked log has no
 // ranges: its states are merged instead. What is had is sorted by log.

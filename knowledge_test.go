@@ -21,6 +21,15 @@ func randomHeads(r *rand.Rand, most int) []events.Head {
 	return heads
 }
 
+// headsOfLogs are those of exactly so many logs.
+func headsOfLogs(n int) []events.Head {
+	var heads []events.Head
+	for i := range n {
+		heads = append(heads, events.Head{Log: events.LogID{0: byte(i)}, Seq: 1})
+	}
+	return heads
+}
+
 func model(heads []events.Head) map[events.LogID]uint64 {
 	m := make(map[events.LogID]uint64)
 	for _, h := range heads {

@@ -14,8 +14,10 @@ import (
 type peers struct {
 	self string
 
-	mu  sync.Mutex // guards the map and everything in it
-	all map[string]*peer
+	mu      sync.Mutex // guards the fields below and everything in them
+	all     map[string]*peer
+	nodes   []Node // of the newest view
+	talking int    // exchanges under way
 }
 
 type peer struct {
@@ -40,6 +42,10 @@ func newPeers(self string) *peers {
 func (p *peers) update(cluster *projection.Cluster) (gone []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.nodes) == len(cluster.Nodes) && (len(p.nodes) == 0 || &p.nodes[0] == &cluster.Nodes[0]) {
+		return nil // the same list
+	}
+	p.nodes = cluster.Nodes
 	present := make(map[string]bool, len(cluster.Nodes))
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]
@@ -54,7 +60,11 @@ func (p *peers) update(cluster *projection.Cluster) (gone []string) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.all)) {
-		if !present[id] && !p.all[id].busy {
+		switch {
+		case present[id]:
+		case p.all[id].busy:
+			p.nodes = nil // look again next time
+		default:
 			delete(p.all, id)
 			gone = append(gone, id)
 		}
@@ -82,7 +92,16 @@ func (p *peers) begin(id string) bool {
 		return false
 	}
 	q.busy = true
+	p.talking++
 	return true
+}
+
+// room returns how many exchanges may begin when there are to be at most so
+// many under way.
+func (p *peers) room(most int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return most - p.talking
 }
 
 // end reports whether another exchange is wanted; then the peer stays busy.
@@ -92,6 +111,7 @@ func (p *peers) end(id string, ok bool, now int64) (again bool) {
 	q := p.getLocked(id)
 	if again = q.again && ok; !again {
 		q.busy = false
+		p.talking--
 	}
 	q.again = false
 	if ok {
@@ -159,8 +179,10 @@ func (p *peers) wantRetry(id string, at int64) {
 	}
 }
 
-// duePulls returns the peers to fetch from now, and when the next is due.
-func (p *peers) duePulls(k *knowledge, now int64) (due []target, next int64) {
+// duePulls returns the peers to fetch from now, and when the next is due. At
+// most so many exchanges are to be under way; a fetch that has to wait for that
+// may lapse, when what it was for comes by another way.
+func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	next = never
@@ -170,6 +192,9 @@ func (p *peers) duePulls(k *knowledge, now int64) (due []target, next int64) {
 		case !q.retry && !k.lacks(q.has):
 			q.pullAt = 0
 		case q.pullAt > now:
+			next = min(next, q.pullAt)
+		case p.talking+len(due) >= most:
+			q.pullAt = now + pullDelay
 			next = min(next, q.pullAt)
 		default:
 			q.pullAt, q.retry = 0, false

@@ -24,6 +24,7 @@ type prober struct {
 	mu       sync.Mutex // guards the fields below
 	detector *swim.Detector
 	nodes    []Node // of the newest view that the detector has seen
+	from     int64  // when it may begin; 0: not known yet
 	synced   int64  // when a probe last began an exchange
 }
 
@@ -42,6 +43,10 @@ func (p *prober) run() {
 	for {
 		p.mu.Lock()
 		next := p.detector.Next()
+		begin := len(p.nodes) == 0 && p.from > 0
+		if begin {
+			next = p.from
+		}
 		p.mu.Unlock()
 		wait := time.Hour
 		if next < swim.Never {
@@ -50,6 +55,9 @@ func (p *prober) run() {
 		timer.Reset(min(wait, time.Hour))
 		select {
 		case <-timer.C:
+			if begin {
+				p.update(p.ck.known().cluster)
+			}
 			p.mu.Lock()
 			actions := p.detector.Tick(p.ck.now())
 			p.mu.Unlock()
@@ -61,14 +69,26 @@ func (p *prober) run() {
 	}
 }
 
+// patience is for how many intervals a node that has just joined accuses
+// nobody. When many start together everybody is busy learning, and who is slow
+// to answer then is not gone.
+const patience = 2
+
 // update tells the detector of a new view. A node that has not joined accuses
-// nobody, so until then there is nothing to detect.
+// nobody, so until then, and for a little longer, there is nothing to detect.
 func (p *prober) update(cluster *projection.Cluster) {
 	if !p.ck.known().spoken {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.from == 0 {
+		p.from = p.ck.now() + patience*p.ck.opt.ProbeInterval.Milliseconds()
+		signal(p.woken)
+	}
+	if p.ck.now() < p.from {
+		return
+	}
 	if len(p.nodes) == len(cluster.Nodes) && (len(p.nodes) == 0 || &p.nodes[0] == &cluster.Nodes[0]) {
 		return // the same list
 	}

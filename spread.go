@@ -14,6 +14,7 @@ const (
 	debounce = 20     // between two pushes; what happens meanwhile goes together
 	everyone = 8      // up to so many peers are all told at once
 	few      = 4      // beyond that, so many: the next in the ring and random ones
+	fewer    = 2      // in a storm
 	healing  = 30_000 // between attempts to reach failed members and known addresses;
 	greeting = 250    // at first, doubling: who started together finds each other fast
 )
@@ -24,6 +25,12 @@ const (
 // next node in the order of names, so news reaches every node even when chance
 // does not choose it; random ones make it fast. Beside that digests are
 // compared from time to time, which finds whatever was lost.
+//
+// When news does not end in a large cluster, as when a hundred nodes start
+// together, most pushes would carry little, to nodes that just heard it from
+// others, and the machine would do nothing else. That is a storm: see pacer.
+// Then a node talks less often and to fewer, and each time both learn all that
+// the other one knows.
 type spreader struct {
 	ck     *ClusterKit
 	kicked chan struct{} // capacity 1: something new is known
@@ -58,6 +65,7 @@ func (s *spreader) run() {
 	defer timer.Stop()
 	interval := ck.opt.SyncInterval.Milliseconds()
 	pushed, pushAt := -never, never
+	var pace pacer
 	compareAt, healAt, pullAt := ck.now()+interval, ck.now()+healing, never
 	patience := int64(healing)
 	for {
@@ -65,7 +73,7 @@ func (s *spreader) run() {
 		timer.Reset(time.Duration(max(next-ck.now(), 0)) * time.Millisecond)
 		select {
 		case <-s.kicked:
-			pushAt = min(pushAt, max(pushed+debounce, ck.now()))
+			pushAt = min(pushAt, max(pushed+pace.gap(len(ck.known().cluster.Nodes)), ck.now()))
 		case <-s.joined:
 			healAt, patience = ck.now(), greeting
 		case <-s.woken:
@@ -76,7 +84,7 @@ func (s *spreader) run() {
 		now := ck.now()
 		if now >= pushAt {
 			pushed, pushAt = now, never
-			s.push()
+			s.push(pace.pushed(now, len(ck.known().cluster.Nodes)))
 		}
 		if now >= compareAt {
 			compareAt = now + interval
@@ -88,23 +96,67 @@ func (s *spreader) run() {
 			ck.heal()
 		}
 		var due []target
-		due, pullAt = ck.peers.duePulls(ck.known().knowledge, now)
+		due, pullAt = ck.peers.duePulls(ck.known().knowledge, now, everyone)
 		for _, to := range due {
 			ck.talk(to, pull)
 		}
 	}
 }
 
-// push tells some peers what they are not known to know.
-func (s *spreader) push() {
+// pacer notices a storm by the number of pushes: each makes it warmer, time
+// cools it.
+type pacer struct {
+	heat int64
+	last int64
+}
+
+const (
+	warmth = 1000 // of one push
+	cool   = 4    // a millisecond
+	stormy = 1500
+	calmer = 100 // milliseconds between pushes in a storm, at least
+	calm   = 250 // and at most
+)
+
+// pushed notes a push and reports whether it happens in a storm. A small
+// cluster knows none: there everybody is told everything at once.
+func (p *pacer) pushed(now int64, nodes int) (storm bool) {
+	p.heat = max(p.heat-cool*(now-p.last), 0) + warmth
+	p.last = now
+	return p.storm(nodes)
+}
+
+func (p *pacer) storm(nodes int) bool { return nodes > everyone+1 && p.heat > stormy }
+
+// gap is how long to wait between two pushes.
+func (p *pacer) gap(nodes int) int64 {
+	if p.storm(nodes) {
+		return min(max(int64(nodes), calmer), calm)
+	}
+	return debounce
+}
+
+// push tells some peers what they are not known to know, as far as not too
+// many exchanges are under way: what is not said now goes with the next push.
+func (s *spreader) push(storm bool) {
 	k := s.ck.known().knowledge
 	if !k.spoken {
 		return
 	}
-	for _, to := range s.choose(k.cluster) {
-		if has := s.ck.peers.has(to.id); has == nil || len(k.beyond(has, events.LogID{})) > 0 {
-			s.ck.talk(to, push)
+	chosen, m := s.choose(k.cluster), push
+	if storm {
+		chosen, m = chosen[:min(fewer, len(chosen))], pull
+	}
+	room := s.ck.peers.room(everyone)
+	for _, to := range chosen {
+		if has := s.ck.peers.has(to.id); has != nil && len(k.beyond(has, events.LogID{})) == 0 {
+			continue
 		}
+		if room--; room < 0 {
+			s.kick()
+			return
+		}
+		s.ck.talk(to, m)
 	}
 }
 

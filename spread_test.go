@@ -1,0 +1,58 @@
+package clusterkit
+
+import "testing"
+
+// TestPacer: one piece of news goes at once, in a large cluster a stream of
+// them makes a storm, and silence ends it.
+func TestPacer(t *testing.T) {
+	var p pacer
+	if p.pushed(10_000, 100) {
+		t.Error("the first push is a storm")
+	}
+	if gap := p.gap(100); gap != debounce {
+		t.Errorf("after one push the next waits %d ms", gap)
+	}
+	now := int64(10_000)
+	for range 5 {
+		now += 20
+		p.pushed(now, 100)
+	}
+	if !p.storm(100) {
+		t.Error("six pushes in 100 ms are no storm")
+	}
+	for nodes, want := range map[int]int64{10: 100, 100: 100, 150: 150, 1000: 250} {
+		if gap := p.gap(nodes); gap != want {
+			t.Errorf("in a storm of %d nodes the next push waits %d ms, want %d", nodes, gap, want)
+		}
+	}
+	if p.gap(everyone+1) != debounce {
+		t.Error("a small cluster has a storm")
+	}
+	if p.pushed(now+5000, 100) {
+		t.Error("after 5 s of silence there is still a storm")
+	}
+}
+
+// TestPeersRoom: fetches wait while many exchanges are under way, and lapse
+// when what they were for has come.
+func TestPeersRoom(t *testing.T) {
+	p := newPeers("self")
+	have := headsOfLogs(3)
+	for _, id := range []string{"a", "b", "c"} {
+		p.replaceHas(id, have)
+		p.wantPull(id, 10)
+	}
+	if !p.begin("a") || p.begin("a") || p.room(2) != 1 {
+		t.Fatalf("one exchange is under way, room for %d of 2", p.room(2))
+	}
+	due, next := p.duePulls(&knowledge{}, 20, 2)
+	if len(due) != 1 || next != 20+pullDelay {
+		t.Errorf("%d fetches begin, the next at %d; want 1, since there is room for one", len(due), next)
+	}
+	if due, next = p.duePulls(&knowledge{heads: have}, 100, 2); len(due) != 0 || next != never {
+		t.Errorf("%d fetches of what is known here, the next at %d", len(due), next)
+	}
+	if p.end("a", true, 100) != true || p.end("a", true, 100) != false || p.room(2) != 2 {
+		t.Errorf("after the exchange, and the one that was wanted after it, there is room for %d of 2", p.room(2))
+	}
+}
