@@ -150,8 +150,9 @@ func BenchmarkReadSealed(b *testing.B) {
 	}
 	defer l.Close()
 	rnd := rand.New(rand.NewPCG(1, 1))
+	var r Record
 	read := func() {
-		if _, err := l.Read(1 + rnd.Uint64N(l.Last()*9/10)); err != nil {
+		if err := l.ReadInto(1+rnd.Uint64N(l.Last()*9/10), &r); err != nil {
 			b.Fatal(err)
 		}
 	}
