@@ -153,9 +153,11 @@ func (r *Reader) read(keep bool) (*Record, error) {
 
 // enter begins to read the segment of the next record.
 func (r *Reader) enter() error {
-	for range 100 {
-		if err := r.refresh(); err != nil {
-			return err
+	for tries := range 100 {
+		if tries > 0 || !r.knows(r.next) {
+			if err := r.refresh(); err != nil {
+				return err
+			}
 		}
 		if r.next == 0 && r.missing(0) {
 			return r.err
@@ -186,6 +188,14 @@ func (r *Reader) enter() error {
 		return err
 	}
 	return fmt.Errorf("log: read: %s comes and goes", r.wal)
+}
+
+// knows reports whether a segment that begins with a record was listed, and one
+// after it. Then both are as they will be until they are removed: listing them
+// again for every segment would take longer than reading a long log.
+func (r *Reader) knows(index uint64) bool {
+	i := r.segmentOf(index)
+	return i >= 0 && i+1 < len(r.segments) && r.segments[i].First == index
 }
 
 // advance finds more to read behind what is known to be whole: in the same
@@ -237,6 +247,10 @@ func (r *Reader) waitForFirst() error {
 
 // leave goes to the next segment.
 func (r *Reader) leave() error {
+	if r.w.index > r.at.First && r.knows(r.w.index) {
+		r.next = max(r.next, r.w.index)
+		return r.Close()
+	}
 	if err := r.refresh(); err != nil {
 		return err
 	}
