@@ -110,10 +110,15 @@ type Log struct {
 	// The right to write is a token. Who takes it from the channel owns the
 	// fields below until it gives it back. It is not a mutex, because it is held
 	// while the disk works.
-	token    chan struct{}
-	writer   writer
+	token  chan struct{}
+	writer writer
+	closed bool
+
+	// The right to begin and to remove segments is a token as well. Who begins
+	// one has the other token already; who removes some takes only this one, so
+	// that appends go on meanwhile.
+	shape    chan struct{}
 	manifest manifest
-	closed   bool
 
 	wg sync.WaitGroup // the goroutine of Retention
 }

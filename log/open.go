@@ -51,7 +51,7 @@ func open(dir string, o Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{dir: dir, o: o, lock: lock, closing: make(chan struct{}), sealed: make(chan struct{}, 1),
-		token: make(chan struct{}, 1), checkpoint: make(chan struct{}, 1)}
+		token: make(chan struct{}, 1), shape: make(chan struct{}, 1), checkpoint: make(chan struct{}, 1)}
 	l.segments.Store(new([]*segment))
 	l.writer.heads = make(map[events.LogID]uint64)
 	l.first.Store(1)
@@ -61,6 +61,7 @@ func open(dir string, o Options) (*Log, error) {
 		return nil, err
 	}
 	l.token <- struct{}{}
+	l.shape <- struct{}{}
 	l.checkpoint <- struct{}{}
 	if o.Retention.isSet() {
 		l.wg.Add(1)

@@ -77,9 +77,7 @@ func (l *Log) retain(now time.Time) error {
 			}
 		}
 	}
-	if err := l.forget(old); errors.Is(err, ErrClosed) {
-		return nil
-	} else if err != nil {
+	if err := l.forget(old); err != nil {
 		return err
 	}
 	for _, seg := range old {
@@ -123,10 +121,11 @@ func (l *Log) expired(now time.Time) ([]*segment, error) {
 
 // forget takes segments out of MANIFEST, and so out of the log.
 func (l *Log) forget(old []*segment) error {
-	if err := l.acquire(); err != nil {
+	<-l.shape
+	defer func() { l.shape <- struct{}{} }()
+	if err := l.Err(); err != nil {
 		return err
 	}
-	defer l.release()
 	m := l.manifest
 	m.sealed = append([]sealedEntry(nil), m.sealed[len(old):]...)
 	if err := m.write(l.o.disk, l.dir); err != nil {
@@ -140,12 +139,12 @@ func (l *Log) forget(old []*segment) error {
 	return nil
 }
 
-// unlink removes the file of a segment. It holds the token, one file at a time:
-// the engine, when a segment begins, does not bear that a file vanishes between
-// its listing the directory and its looking at each.
+// unlink removes the file of a segment. No segment begins meanwhile: the engine
+// does not bear that a file vanishes between its listing the directory and its
+// looking at each.
 func (l *Log) unlink(seg *segment) error {
-	<-l.token
-	defer l.release()
+	<-l.shape
+	defer func() { l.shape <- struct{}{} }()
 	return l.o.disk.remove(seg.path)
 }
 

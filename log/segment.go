@@ -125,7 +125,9 @@ func (w *writer) close() (err error) {
 // The engine would cut by itself, in the middle of a batch and without syncing
 // the directory; it is never let.
 func (l *Log) cut() error {
-	w := &l.writer
+	<-l.shape
+	defer func() { l.shape <- struct{}{} }()
+	w, m := &l.writer, l.manifest
 	base := l.last.Load() + 1
 	if w.seg != nil {
 		if err := w.close(); err != nil {
@@ -133,7 +135,7 @@ func (l *Log) cut() error {
 		}
 		w.seg.newest.Store(w.received)
 		w.seg.sealed.Store(true)
-		l.manifest.sealed = append(l.manifest.sealed, sealedEntry{w.seg.base, w.size, w.received})
+		m.sealed = append(m.sealed[:len(m.sealed):len(m.sealed)], sealedEntry{w.seg.base, w.size, w.received})
 		if l.o.Hooks.Sealed != nil {
 			l.o.Hooks.Sealed(w.seg.describe())
 		}
@@ -147,10 +149,11 @@ func (l *Log) cut() error {
 	if err = l.o.disk.syncDir(filepath.Dir(next.path)); err != nil {
 		return fmt.Errorf("begin a segment: %w", err)
 	}
-	l.manifest.open = base
-	if err = l.manifest.write(l.o.disk, l.dir); err != nil {
+	m.open = base
+	if err = m.write(l.o.disk, l.dir); err != nil {
 		return err
 	}
+	l.manifest = m
 	old := w.seg
 	w.size, w.opening, w.allocated = 0, 0, 0
 	if err = l.engage(next, newTable(), events.Vector(w.heads).Clone()); err == nil && old != nil {
