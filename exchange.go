@@ -141,23 +141,35 @@ func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, c
 	return in.accepted > 0, err
 }
 
-// page reads events for a peer: whole runs, log by log in turn, at most
-// pageEvents and pageBytes. more says that it does not hold all.
+// page reads events for a peer.
 func (ck *ClusterKit) page(spans []span) (page []events.Event, more bool, err error) {
-	size := 0
+	return fillPage(spans, fullPage, ck.log.Range)
+}
+
+// pageSize bounds one page, and how many events of one log go before the next
+// log has its turn.
+type pageSize struct{ events, bytes, chunk int }
+
+var fullPage = pageSize{pageEvents, pageBytes, chunk}
+
+// fillPage reads whole runs of events, log by log in turn, as many as fit into
+// a page. more says that it does not hold all. It reads through a function, so
+// that a simulator can bring its own disk.
+func fillPage(spans []span, size pageSize, read func(log events.LogID, from uint64, n, bytes int) ([]events.Event, error)) (page []events.Event, more bool, err error) {
+	bytes := 0
 	for len(spans) > 0 {
 		rest := spans[:0:0]
 		for _, s := range spans {
-			if len(page) >= pageEvents || size >= pageBytes {
+			if len(page) >= size.events || bytes >= size.bytes {
 				return page, true, nil
 			}
-			n := min(chunk, pageEvents-len(page), int(s.to-s.from))
-			run, err := ck.log.Range(s.log, s.from, n, pageBytes-size)
+			n := min(size.chunk, size.events-len(page), int(s.to-s.from))
+			run, err := read(s.log, s.from, n, size.bytes-bytes)
 			if err != nil {
 				return page, true, err
 			}
 			for i := range run {
-				size += len(run[i].Raw())
+				bytes += len(run[i].Raw())
 			}
 			page = append(page, run...)
 			if s.from += uint64(len(run)); s.from < s.to {

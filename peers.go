@@ -3,6 +3,7 @@ package clusterkit
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -179,9 +180,9 @@ func (p *peers) wantRetry(id string, at int64) {
 	}
 }
 
-// duePulls returns the peers to fetch from now, and when the next is due. At
-// most so many exchanges are to be under way; a fetch that has to wait for that
-// may lapse, when what it was for comes by another way.
+// duePulls returns the peers to fetch from now, by name, and when the next is
+// due. At most so many exchanges are to be under way; a fetch that has to wait
+// for that may lapse, when what it was for comes by another way.
 func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,6 +202,7 @@ func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next 
 			due = append(due, target{q.id, q.addr})
 		}
 	}
+	slices.SortFunc(due, func(a, b target) int { return strings.Compare(a.id, b.id) })
 	return due, next
 }
 
