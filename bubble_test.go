@@ -20,6 +20,8 @@ type bubble struct {
 	net   *memnet.Network
 	dir   string
 	nodes []*clusterkit.ClusterKit
+
+	change func(i int, o *clusterkit.Options) // of every node's options, if set
 }
 
 func host(i int) string { return fmt.Sprintf("h%d", i) }
@@ -39,6 +41,9 @@ func (b *bubble) options(i int) clusterkit.Options {
 	if i > 0 {
 		o.KnownNodes = []string{addr(0)}
 	}
+	if b.change != nil {
+		b.change(i, &o)
+	}
 	return o
 }
 
@@ -55,10 +60,12 @@ func (b *bubble) start(i int) *clusterkit.ClusterKit {
 }
 
 // inBubble runs a story with n nodes that have become one full cluster.
-func inBubble(t *testing.T, n int, story func(b *bubble)) {
+func inBubble(t *testing.T, n int, story func(b *bubble)) { inBubbleWith(t, n, nil, story) }
+
+func inBubbleWith(t *testing.T, n int, change func(i int, o *clusterkit.Options), story func(b *bubble)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{t: t, net: memnet.New(), dir: dir}
+		b := &bubble{t: t, net: memnet.New(), dir: dir, change: change}
 		for i := range n {
 			b.nodes = append(b.nodes, b.start(i))
 		}

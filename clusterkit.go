@@ -150,7 +150,7 @@ func (ck *ClusterKit) openLog() error {
 	ck.log = log
 	ck.replica = newReplica(ck.opt.NodeID, log.Identity().Log, ck.config, coordination.Options{
 		RebalanceDelay: ck.opt.RebalanceDelay, StableFor: ck.opt.StableFor, ClaimDelay: ck.opt.ClaimDelay,
-		Alone: len(ck.opt.KnownNodes) == 0,
+		Manual: ck.opt.Rebalance == Manual, Alone: len(ck.opt.KnownNodes) == 0,
 	})
 	if err := ck.replay(); err != nil {
 		return errors.Join(fmt.Errorf("clusterkit: replay %s: %w", ck.opt.DataDir, err), log.Close())

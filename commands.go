@@ -14,11 +14,8 @@ import (
 // to the others right after.
 func (ck *ClusterKit) command(ctx context.Context, decide func(r *replica, wall int64) (*events.Event, error)) (events.Event, error) {
 	return ask(ctx, ck, func(r *replica, wall int64) (events.Event, error) {
-		switch {
-		case r.stopping:
-			return events.Event{}, ErrStopped
-		case !r.spoken:
-			return events.Event{}, ErrNotJoined
+		if err := r.mayCommand(); err != nil {
+			return events.Event{}, err
 		}
 		made, err := decide(r, wall)
 		if err != nil {
@@ -26,6 +23,17 @@ func (ck *ClusterKit) command(ctx context.Context, decide func(r *replica, wall 
 		}
 		return *made, nil
 	})
+}
+
+// mayCommand says why this node takes no commands now, if so.
+func (r *replica) mayCommand() error {
+	switch {
+	case r.stopping:
+		return ErrStopped
+	case !r.spoken:
+		return ErrNotJoined
+	}
+	return nil
 }
 
 // Assign gives a partition to the named nodes, the primary first, until the

@@ -76,6 +76,11 @@ type Options struct {
 	// move for the sake of balance. Default: the larger of 5 s and 10 s times
 	// the decimal logarithm of the number of nodes. Negative: no wait.
 	StableFor time.Duration
+	// Rebalance says who moves partitions for the sake of balance: Automatic,
+	// the coordinator, or Manual, an operator with Plan and Apply. What is lost,
+	// missing or on a draining node is replaced in any case. It counts on the
+	// coordinator, so give all nodes the same. Default: Automatic.
+	Rebalance Rebalance
 	// ClaimDelay is how long nodes that start a new cluster together wait for
 	// each other before one takes the role of coordinator. Default: 200 ms.
 	// Negative: no wait.
@@ -147,6 +152,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.checkTimes(fail)
 	if o.Weight < 0 || o.Weight > maxWeight {
 		fail("Weight", "%d is not between 1 and %d", o.Weight, maxWeight)
+	}
+	if o.Rebalance > Manual {
+		fail("Rebalance", "%d is neither Automatic nor Manual", o.Rebalance)
 	}
 	if o.SegmentSize < 0 {
 		fail("SegmentSize", "%d is negative", o.SegmentSize)

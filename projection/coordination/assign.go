@@ -23,7 +23,7 @@ func (c *Coordination) assign(cluster *projection.Cluster, now int64) (Decision,
 			return decision(cluster, changes), now
 		}
 	}
-	if !c.restless {
+	if !c.restless || c.opt.Manual {
 		return Decision{}, overdue
 	}
 	if r.unsettled(lists) {

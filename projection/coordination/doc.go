@@ -54,7 +54,7 @@
 // than RebalanceDelay stays in the list while there is no node to replace it.
 // Moving for balance follows a change of membership (or of the coordinator), so
 // an assignment by an operator stands until then; only copies that it lacks are
-// added.
+// added. With [Options.Manual] the fourth speed is left to an operator.
 //
 // Each decision is of one kind, the most urgent first. When it is carried out
 // the next call makes the next one, until there is nothing to do; then the time

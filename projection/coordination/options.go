@@ -22,6 +22,9 @@ type Options struct {
 	// RankDelay is how much longer each node waits with its claim than the one
 	// before it in rank. Default: 2 s.
 	RankDelay time.Duration
+	// Manual says that nothing moves for balance unless an operator applies a
+	// plan. What is missing or lost is replaced all the same.
+	Manual bool
 	// Alone says that this process was started without knowing of other nodes:
 	// it is the first of a new cluster, unless its data says otherwise.
 	Alone bool

@@ -1,11 +1,12 @@
 package coordination
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/projection/placement"
 )
@@ -22,8 +23,11 @@ type Change struct {
 
 // Plan is what a change would move.
 type Plan struct {
-	// Base is the digest of the cluster that the plan was made for.
-	Base events.Digest
+	// Base says what the plan rests on. While [BaseOf] a cluster is equal to it
+	// the plan holds.
+	Base Base
+	// Change is what the plan was made for.
+	Change Change
 	// Assignments are the partitions that would change, from what they are to
 	// what they would be in the end. The trigger is that of the last step.
 	Assignments []Assignment
@@ -35,6 +39,32 @@ type Plan struct {
 	Primaries int
 	// Before and After say what each node holds.
 	Before, After []placement.NodeLoad
+}
+
+// Base is a digest of all that a plan rests on: the configuration, who is in
+// the cluster with which zone, weight and status, and who was assigned what. A
+// value that is set or a heartbeat changes nothing of it.
+type Base [16]byte
+
+// String returns the base as 32 hexadecimal characters.
+func (b Base) String() string { return hex.EncodeToString(b[:]) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (b Base) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, b[:]), nil }
+
+// BaseOf returns the base of plans for a cluster: the first half of a SHA-256.
+func BaseOf(cluster *projection.Cluster) Base {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d\n", cluster.Config.PartitionCount, cluster.Config.ReplicationFactor)
+	for i := range cluster.Nodes {
+		n := &cluster.Nodes[i]
+		fmt.Fprintf(h, "%q %q %d %s %t\n", n.ID, n.Zone, n.Weight, n.Status, n.Draining)
+	}
+	for i := range cluster.PartitionMap.Partitions {
+		token := cluster.PartitionMap.Partitions[i].Token()
+		h.Write(token[:])
+	}
+	return Base(h.Sum(nil)[:len(Base{})])
 }
 
 // maxSteps bounds a plan, which takes one step for each kind of decision.
@@ -50,7 +80,7 @@ func Foresee(cluster *projection.Cluster, change Change) (*Plan, error) {
 	if err := r.apply(change); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Base: cluster.Digest, Before: placement.Load(start),
+	plan := &Plan{Base: BaseOf(cluster), Change: change, Before: placement.Load(start),
 		LowerBound: placement.LowerBound(start, r.takers(), r.rf)}
 	lists, last := slices.Clone(start), make(map[int]Assignment)
 	for range maxSteps {

@@ -54,7 +54,7 @@ func TestForeseeComesTrue(t *testing.T) {
 			t.Fatalf("seed %d: %+v: (-planned +happened):\n%s", seed, change, diff)
 		}
 		if diff := cmp.Diff(plan.After, placement.Load(lists(s.view()))); diff != "" || plan.Moves < plan.LowerBound ||
-			plan.Base != before.Digest {
+			plan.Base != coordination.BaseOf(before) {
 			t.Errorf("seed %d: %d moves, the bound is %d; load (-planned +happened):\n%s", seed, plan.Moves, plan.LowerBound, diff)
 		}
 	}

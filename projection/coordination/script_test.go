@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write what the scripts do into them")
 // TestScripts runs the stories in testdata. A line that begins with "> " is
 // what the line before it did; the rest are comments and commands:
 //
-//	cluster PARTITIONS RF           a new cluster, with default options
+//	cluster PARTITIONS RF [manual]  a new cluster, with default options
 //	start NODE [ZONE [WEIGHT]]      run a process
 //	alone NODE                      the same, as the first of a new cluster
 //	kill NODE                       end a process, silently
@@ -77,7 +77,7 @@ func runScript(t *testing.T, script string) string {
 			continue
 		}
 		if words[0] == "cluster" {
-			s = newSim(t, atoi(t, words[1]), atoi(t, words[2]), coordination.Options{})
+			s = newSim(t, atoi(t, words[1]), atoi(t, words[2]), coordination.Options{Manual: len(words) > 3})
 		}
 		s.trace = func(format string, args ...any) {
 			fmt.Fprintf(&out, "> %8s  %s\n", s.clock(), fmt.Sprintf(format, args...))
