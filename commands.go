@@ -157,17 +157,18 @@ func (ck *ClusterKit) UpdateNode(ctx context.Context, u NodeUpdate) (events.Even
 // has seen the other's write wins over it, and between two that have not seen
 // each other the later clock does. A value holds at most 128 KiB.
 func (ck *ClusterKit) Set(ctx context.Context, key string, value []byte) (events.Event, error) {
-	return ck.setValue(ctx, events.ValueSet, &events.Value{Key: key, Value: slices.Clone(value)})
+	return ck.changeValue(ctx, events.ValueSet, &events.Value{Key: key, Value: slices.Clone(value)}, nil)
 }
 
 // Delete removes a value.
 func (ck *ClusterKit) Delete(ctx context.Context, key string) (events.Event, error) {
-	return ck.setValue(ctx, events.ValueDeleted, &events.Value{Key: key})
+	return ck.changeValue(ctx, events.ValueDeleted, &events.Value{Key: key}, nil)
 }
 
 const maxValue = 128 << 10
 
-func (ck *ClusterKit) setValue(ctx context.Context, t events.Type, v *events.Value) (events.Event, error) {
+// changeValue writes a value, if old is what it is now or nil.
+func (ck *ClusterKit) changeValue(ctx context.Context, t events.Type, v *events.Value, old *Value) (events.Event, error) {
 	if err := events.CheckKey(v.Key); err != nil {
 		return events.Event{}, fmt.Errorf("clusterkit: %w", err)
 	}
@@ -175,6 +176,11 @@ func (ck *ClusterKit) setValue(ctx context.Context, t events.Type, v *events.Val
 		return events.Event{}, fmt.Errorf("clusterkit: value of %d bytes, at most %d", len(v.Value), maxValue)
 	}
 	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		if old != nil {
+			if err := r.expect(old); err != nil {
+				return nil, err
+			}
+		}
 		return r.write(wall, events.Event{Type: t, Register: events.ValueRegister(v.Key), Actor: "app", Body: events.Encode(v)})
 	})
 }

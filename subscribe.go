@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	eventlog "github.com/skshohagmiah/clusterkit/log"
@@ -31,8 +32,23 @@ var ErrCompacted = errors.New("clusterkit: events after the cursor are no longer
 // with new ones as they come. Nothing is queued: a slow reader reads from the
 // log, so it can neither block the cluster nor lose an event. The sequence ends
 // with ctx, after the first error, or when the node stops.
-func (ck *ClusterKit) Events(ctx context.Context, after Cursor) iter.Seq2[events.Event, error] {
-	return ck.events(ctx, after, true)
+//
+// With types it yields only events of those: events.PartitionAssigned,
+// "app/order-shipped". Their Payload is of the Go type that events names beside
+// the constant.
+func (ck *ClusterKit) Events(ctx context.Context, after Cursor, types ...events.Type) iter.Seq2[events.Event, error] {
+	all := ck.events(ctx, after, true)
+	if len(types) == 0 {
+		return all
+	}
+	types = slices.Clone(types)
+	return func(yield func(events.Event, error) bool) {
+		for e, err := range all {
+			if (err != nil || slices.Contains(types, e.Type)) && !yield(e, err) {
+				return
+			}
+		}
+	}
 }
 
 func (ck *ClusterKit) events(ctx context.Context, after Cursor, follow bool) iter.Seq2[events.Event, error] {

@@ -18,16 +18,17 @@ type values struct {
 // Value is an application value as this node knows it.
 type Value struct {
 	Key      string
-	Bytes    []byte // shared, must not be changed
-	Revision uint64 // counts the writes to the key that its writer knew of
-	Event    events.ID
+	Bytes    []byte    // shared, must not be changed
+	Revision uint64    // counts the writes to the key that its writer knew of; 0: there is no value
+	Event    events.ID // that wrote it: what tells two concurrent writes of one revision apart
 }
 
-// Value returns the value of a key, and whether there is one. It never blocks.
+// Value returns the value of a key, and whether there is one; if not, a Value
+// of Revision 0 that CompareAndSet understands. It never blocks.
 func (ck *ClusterKit) Value(key string) (Value, bool) {
 	v, ok := ck.values.all.Load(key)
 	if !ok {
-		return Value{}, false
+		return Value{Key: key}, false
 	}
 	return v.(Value), true
 }
