@@ -51,6 +51,13 @@ func (n *Names) Learn(e *events.Event) {
 	}
 }
 
+// LearnNames takes up the names that another log knows.
+func (n *Names) LearnNames(o *Names) {
+	for log, node := range o.owner {
+		n.add(log, node)
+	}
+}
+
 func (n *Names) add(log events.LogID, node string) {
 	if node == "" || n.owner[log] != "" {
 		return
@@ -133,7 +140,9 @@ func (n *Names) Nodes() []string {
 	return nodes
 }
 
-// compareNames orders names, numbers in them by value: n2 before n10.
+// CompareNames orders names, numbers in them by value: n2 before n10.
+func CompareNames(a, b string) int { return compareNames(a, b) }
+
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := leadingDigits(a), leadingDigits(b)

@@ -24,9 +24,7 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		return nil, err
 	}
 	received := received{source: w.source}
-	all := *w
-	all.Query = &Query{}
-	all.cuts = []cut{{axis: Known}, w.cuts[1], {axis: Known}, w.cuts[3]}
+	all := w.folding()
 	var decoder events.Decoder
 	for e, err := range all.inOrder(ctx) {
 		if err == nil {
