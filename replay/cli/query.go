@@ -18,18 +18,24 @@ type filterFlags struct {
 }
 
 func (f *filterFlags) add(cmd *cobra.Command) {
+	f.addFilters(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.where, "where", "", "only where this `condition` holds of the event and the state before it, such as 'owner(17)==\"n3\"'")
+	f.addAxis(cmd)
+	flags.IntVarP(&f.limit, "limit", "n", 0, "only the newest `N`")
+	flags.BoolVar(&f.reverse, "reverse", false, "newest first")
+}
+
+// addFilters adds the flags that need no more than the event itself.
+func (f *filterFlags) addFilters(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.types, "type", nil, "only these `types`; globs such as 'Node*' or 'app/*'")
 	flags.StringSliceVar(&f.nodes, "node", nil, "only what is about these `nodes`, or gives or takes a partition from them")
 	flags.StringSliceVar(&f.origins, "origin", nil, "only what these `nodes` wrote")
 	flags.StringVar(&f.partitions, "partition", "", "only these partitions, `numbers` such as 3,10-20")
 	flags.StringSliceVar(&f.actors, "actor", nil, "only what these `actors` asked for; globs such as 'operator:*'")
-	flags.StringVar(&f.where, "where", "", "only where this `condition` holds of the event and the state before it, such as 'owner(17)==\"n3\"'")
 	flags.StringVar(&f.since, "since", "", "from this `point` on")
 	flags.StringVar(&f.until, "until", "", "up to this `point`")
-	f.addAxis(cmd)
-	flags.IntVarP(&f.limit, "limit", "n", 0, "only the newest `N`")
-	flags.BoolVar(&f.reverse, "reverse", false, "newest first")
 }
 
 func (f *filterFlags) addAxis(cmd *cobra.Command) {
