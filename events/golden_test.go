@@ -37,6 +37,9 @@ func history(t testing.TB) []events.Event {
 	assigned := &events.Assignment{Partition: 17, Replicas: []string{"n1", "n2", "n3"}, Previous: []string{"n3", "n2"},
 		Trigger: "failure", Reason: "n3 failed"}
 	frame := &events.Rebalance{Moves: 11, Trigger: "failure", Reason: "n3 failed"}
+	ill := node.Clone()
+	ill.Degraded = "the disk is slow"
+	expelled := &events.NodeOrder{Node: "n3", Incarnation: 4, Reason: "sold", Log: other.String()}
 	drafts := []events.Event{
 		{Type: events.LogStarted, Register: events.LogRegister(log), Version: 1, Body: events.Encode(&events.LogOwner{Node: "n1"})},
 		{Type: events.ClusterConfigured, Register: events.ConfigRegister, Version: 1, Actor: "n1",
@@ -69,6 +72,10 @@ func history(t testing.TB) []events.Event {
 		{Type: events.NodeLeft, Register: events.NodeRegister("n1"), Version: 3, Rank: 3, Actor: "n1", Body: events.Encode(gone)},
 		{Type: "app/order-shipped", Actor: "app", Body: []byte(`{"order":7}`)},
 		{Type: "NodeDreamt", Register: "dream/n1", Version: 1, Rank: 255, Body: []byte{8, 1}},
+		{Type: events.NodeUpdated, Register: events.NodeRegister("n1"), Version: 4, Actor: "n1", Body: events.Encode(ill)},
+		{Type: events.NodeRemoved, Register: events.AdminRegister("n3"), Version: 4, Actor: "operator:ann", Body: events.Encode(expelled)},
+		{Type: events.BrakeHeld, Actor: "n1", Body: events.Encode(order)},
+		{Type: events.BrakeLifted, Actor: "operator:ann", Body: events.Encode(&events.NodeOrder{Reason: "the room is on fire"})},
 	}
 	prev := events.Genesis(log)
 	for i, e := range drafts {

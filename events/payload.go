@@ -62,7 +62,7 @@ func payloadOf(t Type) Payload {
 		return (*NodeRecord)(nil)
 	case NodeSuspected, NodeFailed:
 		return (*Accusation)(nil)
-	case NodeRemoved, NodeDrained, NodeUndrained:
+	case NodeRemoved, NodeDrained, NodeUndrained, BrakeHeld, BrakeLifted:
 		return (*NodeOrder)(nil)
 	case CoordinatorClaimed:
 		return (*CoordinatorClaim)(nil)

@@ -18,6 +18,7 @@ type NodeRecord struct {
 	JoinedAt  Timestamp         `json:"joined_at,omitzero"`  // first join
 	StartedAt Timestamp         `json:"started_at,omitzero"` // start of the running process
 	Reason    string            `json:"reason,omitempty"`
+	Degraded  string            `json:"degraded,omitempty"` // why it runs and should hold nothing; empty when it is well
 }
 
 func (p *NodeRecord) appendTo(b []byte) []byte {
@@ -30,7 +31,8 @@ func (p *NodeRecord) appendTo(b []byte) []byte {
 	b = appendMap(b, 7, p.Metadata)
 	b = appendFixed(b, 8, uint64(p.JoinedAt))
 	b = appendFixed(b, 9, uint64(p.StartedAt))
-	return appendString(b, 10, p.Reason)
+	b = appendString(b, 10, p.Reason)
+	return appendString(b, 11, p.Degraded)
 }
 
 func (*NodeRecord) appendJSON(b, body []byte) ([]byte, bool) {
@@ -45,6 +47,7 @@ func (*NodeRecord) appendJSON(b, body []byte) ([]byte, bool) {
 	w.time(8, "joined_at")
 	w.time(9, "started_at")
 	w.text(10, "reason", nonzero)
+	w.text(11, "degraded", nonzero)
 	return w.close()
 }
 
@@ -72,6 +75,8 @@ func (p *NodeRecord) set(f field) error {
 		return timestamp(&p.StartedAt, f)
 	case 10:
 		return text(&p.Reason, f)
+	case 11:
+		return text(&p.Degraded, f)
 	}
 	return nil
 }
@@ -119,17 +124,21 @@ func (p *Accusation) set(f field) error {
 }
 
 // NodeOrder is what an operator orders about a node: to drain it, to take that
-// back, or to remove all its incarnations up to the one named.
+// back, or to remove all its incarnations up to the one named and all that
+// speak in the log named. As BrakeHeld it names the node that was spared; as
+// BrakeLifted it has only a reason.
 type NodeOrder struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation,omitempty"`
 	Reason      string `json:"reason,omitempty"`
+	Log         string `json:"log,omitempty"` // a LogID as text
 }
 
 func (p *NodeOrder) appendTo(b []byte) []byte {
 	b = appendString(b, 1, p.Node)
 	b = appendUint(b, 2, p.Incarnation)
-	return appendString(b, 3, p.Reason)
+	b = appendString(b, 3, p.Reason)
+	return appendString(b, 4, p.Log)
 }
 
 func (*NodeOrder) appendJSON(b, body []byte) ([]byte, bool) {
@@ -137,9 +146,22 @@ func (*NodeOrder) appendJSON(b, body []byte) ([]byte, bool) {
 	w.text(1, "node", always)
 	w.number(2, "incarnation", nonzero, math.MaxUint64)
 	w.text(3, "reason", nonzero)
+	w.text(4, "log", nonzero)
 	return w.close()
 }
 
 func (*NodeOrder) fresh() Payload { return new(NodeOrder) }
 
-func (p *NodeOrder) set(f field) error { return (*Accusation)(p).set(f) }
+func (p *NodeOrder) set(f field) error {
+	switch f.num {
+	case 1:
+		return text(&p.Node, f)
+	case 2:
+		return number(&p.Incarnation, f)
+	case 3:
+		return text(&p.Reason, f)
+	case 4:
+		return text(&p.Log, f)
+	}
+	return nil
+}

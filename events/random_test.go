@@ -35,7 +35,7 @@ type random struct{ *rand.Rand }
 var allTypes = []events.Type{
 	events.ClusterConfigured, events.LogStarted, events.LogForked, events.NodeJoined, events.NodeUpdated,
 	events.NodeLeaving, events.NodeLeft, events.NodeRecovered, events.NodeSuspected, events.NodeFailed,
-	events.NodeRemoved, events.NodeDrained, events.NodeUndrained, events.CoordinatorClaimed,
+	events.NodeRemoved, events.NodeDrained, events.NodeUndrained, events.BrakeHeld, events.BrakeLifted, events.CoordinatorClaimed,
 	events.PartitionAssigned, events.RebalanceStarted, events.RebalanceCompleted, events.ValueSet,
 	events.ValueDeleted, "app/order-shipped", "NodeDreamt",
 }

@@ -22,6 +22,8 @@ const (
 	NodeRemoved        Type = "NodeRemoved"        // admin/<id>, *NodeOrder
 	NodeDrained        Type = "NodeDrained"        // admin/<id>, *NodeOrder
 	NodeUndrained      Type = "NodeUndrained"      // admin/<id>, *NodeOrder
+	BrakeHeld          Type = "BrakeHeld"          // no register, *NodeOrder: a verdict or a removal was held back
+	BrakeLifted        Type = "BrakeLifted"        // no register, *NodeOrder: nothing is held back for a while
 	CoordinatorClaimed Type = "CoordinatorClaimed" // coordinator, *CoordinatorClaim
 	PartitionAssigned  Type = "PartitionAssigned"  // partition/<n>, *Assignment
 	RebalanceStarted   Type = "RebalanceStarted"   // no register, *Rebalance

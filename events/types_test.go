@@ -23,6 +23,8 @@ var typed = map[events.Type]events.Payload{
 	events.NodeRemoved:        (*events.NodeOrder)(nil),
 	events.NodeDrained:        (*events.NodeOrder)(nil),
 	events.NodeUndrained:      (*events.NodeOrder)(nil),
+	events.BrakeHeld:          (*events.NodeOrder)(nil),
+	events.BrakeLifted:        (*events.NodeOrder)(nil),
 	events.CoordinatorClaimed: (*events.CoordinatorClaim)(nil),
 	events.PartitionAssigned:  (*events.Assignment)(nil),
 	events.RebalanceStarted:   (*events.Rebalance)(nil),

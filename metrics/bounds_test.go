@@ -70,7 +70,7 @@ func TestHostileLabelsAreBounded(t *testing.T) {
 			t.Errorf("%d series, want at most %d (seed %d)", after, bound, seed)
 		}
 	}
-	for name, n := range map[string]int{"clusterkit_sync_peer_lag_events": most, "clusterkit_log_appended_events_total": 21,
+	for name, n := range map[string]int{"clusterkit_sync_peer_lag_events": most, "clusterkit_log_appended_events_total": 23,
 		"clusterkit_sync_requests_total": 22, "clusterkit_member_transitions_total": 17} {
 		if got := len(family(gather(t, m), name).GetMetric()); got > n {
 			t.Errorf("%s has %d series, want at most %d (seed %d)", name, got, n, seed)

@@ -14,6 +14,7 @@ var eventTypes = []string{
 	"ClusterConfigured", "LogStarted", "LogForked",
 	"NodeJoined", "NodeUpdated", "NodeLeaving", "NodeLeft", "NodeRecovered",
 	"NodeSuspected", "NodeFailed", "NodeRemoved", "NodeDrained", "NodeUndrained",
+	"BrakeHeld", "BrakeLifted",
 	"CoordinatorClaimed", "PartitionAssigned", "RebalanceStarted", "RebalanceCompleted",
 	"ValueSet", "ValueDeleted",
 }

@@ -128,8 +128,12 @@ func (h *history) event(w *writer) events.Event {
 		e.Body = events.Encode(&events.Accusation{Node: about, Incarnation: e.Version, Reason: "no answer"})
 		return e
 	case 4:
+		order := &events.NodeOrder{Node: about, Incarnation: incarnation(about)}
+		if stamp, ok := w.knows.Stamp(events.NodeRegister(about)); ok && h.rng.IntN(2) == 0 {
+			order.Log = stamp.Log.String()
+		}
 		return next(events.Event{Type: pick(events.NodeRemoved, events.NodeDrained, events.NodeUndrained), Register: events.AdminRegister(about),
-			Body: events.Encode(&events.NodeOrder{Node: about, Incarnation: incarnation(about)})})
+			Body: events.Encode(order)})
 	case 5, 6:
 		p := h.rng.IntN(6)
 		replicas := slices.Clone(h.names[:1+h.rng.IntN(len(h.names))])

@@ -11,7 +11,8 @@ type Status string
 // node says of itself (node/n), what others accuse it of (accusation/n), what
 // operators ordered (admin/n). The first that holds is its status:
 //
-//	removed    an operator removed this incarnation or a later one
+//	removed    an operator removed this incarnation or a later one, or the log
+//	           in which the node still speaks: it comes back with a new one only
 //	left       the node said that it left
 //	failed     somebody gave up on this very incarnation
 //	suspected  somebody has doubts about this very incarnation
@@ -37,6 +38,7 @@ type Node struct {
 	Addr        string            `json:"addr"` // host:port that peers dial
 	Status      Status            `json:"status"`
 	Draining    bool              `json:"draining,omitempty"` // an operator ordered its partitions away
+	Degraded    string            `json:"degraded,omitempty"` // why it runs and is of little use, in its own words; "" when it is well
 	Incarnation uint64            `json:"incarnation"`        // how often it has started or refuted
 	Zone        string            `json:"zone"`
 	Weight      int               `json:"weight"` // its share of the partitions, at least 1
@@ -76,7 +78,7 @@ func (s *State) Node(id string) (Node, bool) {
 	n := Node{
 		ID: id, Name: record.Name, Addr: record.Addr, Zone: record.Zone,
 		Status: StatusAlive, Incarnation: self.event.Version, Weight: int(max(record.Weight, 1)),
-		Services: record.Services, Metadata: record.Metadata,
+		Services: record.Services, Metadata: record.Metadata, Degraded: record.Degraded,
 		JoinedAt: record.JoinedAt, StartedAt: record.StartedAt,
 		Log: self.event.Log, cause: self.event.ID(), reason: record.Reason,
 	}
@@ -127,8 +129,8 @@ func (s *State) obey(n *Node, spoke events.Timestamp) {
 	}
 	switch r.event.Type {
 	case events.NodeRemoved:
-		if n.Incarnation > order.Incarnation {
-			return // it came back
+		if n.Incarnation > order.Incarnation && n.Log.String() != order.Log {
+			return // it came back, with a new log if the order names the old one
 		}
 		n.Status = StatusRemoved
 	case events.NodeDrained:

@@ -44,6 +44,9 @@ func What(e *events.Event) string {
 	case *events.Accusation:
 		return withReason("incarnation "+strconv.FormatUint(p.Incarnation, 10), p.Reason)
 	case *events.NodeOrder:
+		if e.Register == "" {
+			return withReason(p.Node, p.Reason) // the brake was held or lifted
+		}
 		return withReason("up to incarnation "+strconv.FormatUint(p.Incarnation, 10), p.Reason)
 	case *events.CoordinatorClaim:
 		return withReason(p.Node+", term "+strconv.FormatUint(e.Version, 10), p.Reason)

@@ -56,7 +56,7 @@ func (c *Coordination) rank(cluster *projection.Cluster) (rank int64) {
 	self, _ := cluster.Node(c.self)
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]
-		if eligible(n) && cmp.Or(cmp.Compare(n.StartedAt, self.StartedAt), cmp.Compare(n.ID, self.ID)) < 0 {
+		if eligible(cluster, n) && cmp.Or(cmp.Compare(n.StartedAt, self.StartedAt), cmp.Compare(n.ID, self.ID)) < 0 {
 			rank++
 		}
 	}
@@ -102,7 +102,9 @@ func nextEpoch(cluster *projection.Cluster) uint64 {
 }
 
 // eligible reports whether a node may be the coordinator.
-func eligible(n *projection.Node) bool { return n.Status == projection.StatusAlive && !n.Draining }
+func eligible(cluster *projection.Cluster, n *projection.Node) bool {
+	return n.Status == projection.StatusAlive && !n.Draining && !ill(cluster, n)
+}
 
 // holds reports whether a node may hold partitions in the long run.
 func holds(n *projection.Node) bool {
@@ -124,8 +126,11 @@ func goneForGood(n *projection.Node) bool {
 
 // state says in a word what a node is.
 func state(n *projection.Node) string {
-	if n.Draining && n.Status == projection.StatusAlive {
+	switch {
+	case n.Draining && n.Status == projection.StatusAlive:
 		return "draining"
+	case n.Degraded != "" && n.Status == projection.StatusAlive:
+		return "degraded"
 	}
 	return string(n.Status)
 }

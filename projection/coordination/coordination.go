@@ -12,16 +12,19 @@ import (
 // Never is a time that does not come: only a change can bring something to do.
 const Never = int64(math.MaxInt64)
 
-// Decision is what a node has to do now: at most one of a claim and a list of
-// assignments. The zero Decision is to do nothing.
+// Decision is what a node has to do now: at most one of a claim, a list of
+// assignments and a removal. The zero Decision is to do nothing.
 type Decision struct {
 	// Claim says to take the role of coordinator.
 	Claim bool
+	// Remove names a node that is to be removed; "" for none.
+	Remove string
 	// Term is the one to claim, or that of the assignments.
 	Term uint64
 	// Reason says why, in words.
 	Reason string
-	// Cause is the event that made a claim necessary, if there is one.
+	// Cause is the event that made a claim or a removal necessary, if there is
+	// one.
 	Cause events.ID
 
 	// Assignments are all of one trigger, sorted by partition.
@@ -36,7 +39,7 @@ type Decision struct {
 }
 
 // IsZero reports whether there is nothing to do.
-func (d *Decision) IsZero() bool { return !d.Claim && len(d.Assignments) == 0 }
+func (d *Decision) IsZero() bool { return !d.Claim && len(d.Assignments) == 0 && d.Remove == "" }
 
 // EpochOf returns the version of assignment i.
 func (d *Decision) EpochOf(i int) uint64 { return d.Epoch + uint64(i) }
@@ -70,11 +73,15 @@ type Coordination struct {
 	opt  Options
 
 	rebalanceDelay, claimDelay, rankDelay int64
+	removeAfter, degradedDelay            int64
 
 	begun     int64 // when the first cluster was observed, if observed
 	observed  bool
 	starting  bool // this process waits until membership has settled
 	down      map[string]outage
+	unwell    map[string]int64  // since when nodes call themselves degraded
+	nodes     []projection.Node // of the view before, for the brake
+	brake     brake
 	present   []presence // who may hold partitions, sorted by ID
 	changed   int64      // when that last changed
 	changedBy events.ID
@@ -111,10 +118,12 @@ type sight struct {
 
 // New returns the memory of node self, which has observed nothing yet.
 func New(self string, o Options) *Coordination {
-	return &Coordination{self: self, opt: o, down: make(map[string]outage), idleUntil: math.MinInt64,
+	return &Coordination{self: self, opt: o, down: make(map[string]outage), unwell: make(map[string]int64), idleUntil: math.MinInt64,
 		rebalanceDelay: millis(o.RebalanceDelay, 60*time.Second),
 		claimDelay:     millis(o.ClaimDelay, 200*time.Millisecond),
-		rankDelay:      millis(o.RankDelay, 2*time.Second)}
+		rankDelay:      millis(o.RankDelay, 2*time.Second),
+		removeAfter:    removeAfter(o.RemoveAfter),
+		degradedDelay:  millis(o.DegradedDelay, 60*time.Second)}
 }
 
 // Observe takes note of a published change. It is called after every one of
@@ -128,6 +137,7 @@ func (c *Coordination) Observe(cluster *projection.Cluster, now int64) {
 		c.restless = true
 	}
 	c.observeNodes(cluster, now)
+	c.observeHealth(cluster, now)
 	c.observeRole(cluster, now)
 	c.seen, c.idleUntil = sight, math.MinInt64
 	c.observed = true
@@ -153,7 +163,7 @@ func (c *Coordination) Next(cluster *projection.Cluster, now int64) (Decision, i
 
 func (c *Coordination) decide(cluster *projection.Cluster, now int64) (Decision, int64) {
 	self, ok := cluster.Node(c.self)
-	if !ok || !eligible(self) || !Majority(cluster) {
+	if !ok || !eligible(cluster, self) || !Majority(cluster) {
 		return Decision{}, Never
 	}
 	if wait := c.settled(); now < wait {
@@ -169,7 +179,12 @@ func (c *Coordination) decide(cluster *projection.Cluster, now int64) (Decision,
 	if d, needed := renew(cluster); needed {
 		return d, Never
 	}
-	return c.assign(cluster, now)
+	d, wake := c.assign(cluster, now)
+	if !d.IsZero() {
+		return d, wake
+	}
+	d, due := c.remove(cluster, now)
+	return d, min(wake, due)
 }
 
 func (c *Coordination) observeNodes(cluster *projection.Cluster, now int64) {
@@ -185,7 +200,7 @@ func (c *Coordination) observeNodes(cluster *projection.Cluster, now int64) {
 		if isDown(n) {
 			c.downSince(n.ID, n.Incarnation, now)
 		}
-		if holds(n) {
+		if holds(n) && !ill(cluster, n) {
 			present = append(present, presence{n.ID, n.Zone, n.Weight})
 		}
 		if n.ID != c.self && !goneForGood(n) {
@@ -231,7 +246,7 @@ func causeOf(cluster *projection.Cluster, before, after []presence) events.ID {
 
 func (c *Coordination) observeRole(cluster *projection.Cluster, now int64) {
 	n, ok := cluster.Node(cluster.Coordinator)
-	vacant := !ok || !eligible(n) && n.Status != projection.StatusSuspected || n.Draining
+	vacant := !ok || !eligible(cluster, n) && (n.Status != projection.StatusSuspected || ill(cluster, n)) || n.Draining
 	if vacant && !c.isVacant {
 		c.vacant = now
 	}

@@ -9,7 +9,8 @@
 //
 // # Who coordinates
 //
-// A node is eligible while it is alive and neither draining nor leaving. The
+// A node is eligible while it is alive, not degraded, and neither draining nor
+// leaving. The
 // incumbent keeps the role while it is eligible or merely suspected. When the
 // role is vacant the eligible nodes are ranked by the start of their process,
 // then by ID, and a node claims the next term
@@ -41,6 +42,7 @@
 //	                                             stays in the list; without
 //	                                             one a new node is put first
 //	3      a copy on a draining node             at once                   drain
+//	       a copy on a degraded node             DegradedDelay later       drain
 //	       a copy on a node that was removed     at once                   replace
 //	       or left for good
 //	       a copy on a node that failed or       RebalanceDelay later      replace
@@ -55,6 +57,20 @@
 // Moving for balance follows a change of membership (or of the coordinator), so
 // an assignment by an operator stands until then; only copies that it lacks are
 // added. With [Options.Manual] the fourth speed is left to an operator.
+//
+// # The degraded
+//
+// A node that calls itself degraded loses the role, gets nothing new, and is
+// drained when it has said so for DegradedDelay. Its word counts only while at
+// most half of the nodes that run say the same: beyond that the cause is theirs
+// in common, and no node is a better place.
+//
+// # Removal, and the brake
+//
+// The coordinator removes a node that it has seen failed for RemoveAfter. No
+// node calls another failed, or removes it, if with it more than half of the
+// members would be lost within a minute ([Coordination.MayLose]): such an
+// observer is more likely ill itself. An operator may lift this for a minute.
 //
 // Each decision is of one kind, the most urgent first. When it is carried out
 // the next call makes the next one, until there is nothing to do; then the time

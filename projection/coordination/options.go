@@ -22,6 +22,13 @@ type Options struct {
 	// RankDelay is how much longer each node waits with its claim than the one
 	// before it in rank. Default: 2 s.
 	RankDelay time.Duration
+	// RemoveAfter is how long a node must have been seen failed, by a coordinator
+	// that ran all the while, before it is removed. Default: 72 h. Negative:
+	// never.
+	RemoveAfter time.Duration
+	// DegradedDelay is how long a node must have called itself degraded before
+	// it is treated as a draining one. Default: 60 s. Negative: at once.
+	DegradedDelay time.Duration
 	// Manual says that nothing moves for balance unless an operator applies a
 	// plan. What is missing or lost is replaced all the same.
 	Manual bool

@@ -45,6 +45,9 @@ func life(t *testing.T, seed uint64) (written int) {
 	if r.IntN(4) == 0 {
 		opt = coordination.Options{RebalanceDelay: -1, StableFor: -1, ClaimDelay: -1}
 	}
+	if opt.RemoveAfter = -1; r.IntN(4) == 0 {
+		opt.RemoveAfter = 2 * time.Minute
+	}
 	s := newSim(t, 1+r.IntN(24), 1+r.IntN(4), opt)
 	if *storyFlag {
 		s.trace = func(format string, args ...any) { t.Logf("%9s  %s", s.clock(), fmt.Sprintf(format, args...)) }

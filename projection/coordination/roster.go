@@ -13,8 +13,8 @@ type standing uint8
 
 const (
 	live      standing = iota // an owner that may take more
-	doubtful                  // suspected: an owner, but nothing new goes there
-	departing                 // runs, and is to give everything away
+	doubtful                  // suspected or degraded: an owner, but nothing new goes there
+	departing                 // draining, leaving or degraded for long: runs, and is to give everything away
 	awaited                   // down, and its copies wait for it
 	overdue                   // down for so long that its copies are replaced
 	gone                      // its copies are replaced and it is forgotten
@@ -43,7 +43,7 @@ type roster struct {
 }
 
 // rosterAt classifies all nodes. It returns when the next of those that are
-// awaited will be overdue.
+// awaited will be overdue, or the next degraded one drained.
 func (c *Coordination) rosterAt(cluster *projection.Cluster, lists [][]string, now int64) (r *roster, next int64) {
 	r = &roster{members: make(map[string]*member, len(cluster.Nodes)), rf: cluster.Config.ReplicationFactor, joined: c.changedBy}
 	next = Never
@@ -61,6 +61,13 @@ func (c *Coordination) rosterAt(cluster *projection.Cluster, lists [][]string, n
 			}
 		case n.Status == projection.StatusLeaving || n.Draining:
 			m.standing = departing
+		case ill(cluster, n):
+			m.standing = doubtful
+			if due := c.illSince(n.ID, now) + c.degradedDelay; now < due {
+				next = min(next, due)
+			} else {
+				m.standing = departing
+			}
 		case n.Status == projection.StatusSuspected:
 			m.standing = doubtful
 		}

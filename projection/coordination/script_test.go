@@ -31,6 +31,7 @@ var update = flag.Bool("update", false, "write what the scripts do into them")
 //	leaving NODE                    it is about to leave
 //	suspect NODE, fail NODE         the first other process accuses it
 //	drain, undrain, remove NODE     the first process orders it
+//	degrade NODE, well NODE         it says so of itself
 //	assign PARTITION NODE...        the first process does, by command
 //	epoch PARTITION EPOCH NODE...   the same, at a given epoch
 //	claim NODE                      takes the role without being asked
@@ -133,6 +134,11 @@ func (s *sim) command(words []string) (say []string) {
 		s.order(s.ids(running)[0], arg, events.NodeUndrained)
 	case "remove":
 		s.order(s.other(arg), arg, events.NodeRemoved)
+	case "degrade", "well":
+		n := s.nodes[arg]
+		n.degraded = map[string]string{"degrade": "the disk is slow"}[words[0]]
+		s.speak(n, events.NodeUpdated, 0, words[0])
+		s.settle()
 	case "assign":
 		s.write(s.ids(running)[0], atoi(s.t, arg), 0, words[2:])
 	case "epoch":

@@ -37,6 +37,7 @@ type node struct {
 	clock        events.Clock
 	coordination *coordination.Coordination
 	started      events.Timestamp
+	degraded     string
 	wake         int64
 	epochs       map[int]uint64 // of the partitions as this node last saw them
 }
@@ -124,7 +125,7 @@ func (s *sim) speak(n *node, t events.Type, more uint64, reason string) {
 		p, _ := e.Payload()
 		incarnation = max(incarnation, p.(*events.NodeOrder).Incarnation+1)
 	}
-	record := &events.NodeRecord{ID: n.id, Addr: n.id + ":1", Zone: n.zone, Weight: n.weight, StartedAt: n.started, Reason: reason}
+	record := &events.NodeRecord{ID: n.id, Addr: n.id + ":1", Zone: n.zone, Weight: n.weight, StartedAt: n.started, Degraded: n.degraded, Reason: reason}
 	s.emit(n, events.Event{Type: t, Register: events.NodeRegister(n.id), Version: incarnation, Body: events.Encode(record)})
 }
 
@@ -151,6 +152,12 @@ func (s *sim) accuseOnly(by, whom string, t events.Type) {
 
 // order lets an operator at a node order something about another one.
 func (s *sim) order(by, whom string, t events.Type) {
+	s.orderOnly(by, whom, t)
+	s.settle()
+}
+
+// orderOnly is order before anybody reacts.
+func (s *sim) orderOnly(by, whom string, t events.Type) {
 	n := s.nodes[by]
 	subject, ok := n.state.Cluster().Node(whom)
 	if !ok {
@@ -159,7 +166,6 @@ func (s *sim) order(by, whom string, t events.Type) {
 	stamp, _ := n.state.Stamp(events.AdminRegister(whom))
 	body := events.Encode(&events.NodeOrder{Node: whom, Incarnation: subject.Incarnation, Reason: "by command"})
 	s.emit(n, events.Event{Type: t, Register: events.AdminRegister(whom), Version: stamp.Version + 1, Body: body})
-	s.settle()
 }
 
 // write assigns a partition by command; epoch 0 is the next one.
@@ -227,7 +233,7 @@ func (s *sim) checkOwned(n *node, cluster *projection.Cluster) {
 	for _, m := range cluster.Nodes {
 		alive := m.Status == projection.StatusAlive
 		runs[m.ID] = alive || m.Status == projection.StatusSuspected || m.Status == projection.StatusLeaving
-		if alive && !m.Draining {
+		if alive && !m.Draining && m.Degraded == "" {
 			takers++
 		}
 	}
@@ -270,6 +276,11 @@ func (s *sim) carryOut(n *node, cluster *projection.Cluster, d *coordination.Dec
 			s.emit(n, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister, Version: 1,
 				Body: events.Encode(&s.config)})
 		}
+		return
+	}
+	if d.Remove != "" {
+		s.trace("%s removes %s: %s", n.id, d.Remove, d.Reason)
+		s.orderOnly(n.id, d.Remove, events.NodeRemoved)
 		return
 	}
 	s.trace("%s assigns %d, moves %d: %s", n.id, len(d.Assignments), d.Moves, d.Reason)
