@@ -28,7 +28,7 @@ var house = map[string]struct{ ours, theirs []string }{
 	"metrics":                      {nil, []string{"github.com/prometheus/"}},
 	"replay":                       {[]string{"events", "log", "projection", "projection/placement", "projection/coordination"}, []string{"github.com/expr-lang/expr", "github.com/expr-lang/expr/"}},
 	"replay/timeline":              {[]string{"replay", "events", "projection"}, nil},
-	"replay/cli":                   {[]string{"replay", "replay/timeline", "events", "projection", "log"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	"replay/cli":                   {[]string{"replay", "replay/timeline", "events", "projection", "projection/placement", "projection/coordination", "log"}, []string{"github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	"replay/cmd/clusterkit-replay": {[]string{"replay/cli"}, nil},
 	"replay/replaytest":            {[]string{"replay", "events", "projection", "log"}, nil},
 	"internal/memnet":              {nil, nil},

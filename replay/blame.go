@@ -90,6 +90,9 @@ func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis,
 	if len(b.Fields) == 0 {
 		return nil, fmt.Errorf("%s: %w: no event is about it%s", subject, ErrNotFound, upTo(at))
 	}
+	if _, ok := s.feed.(*union); ok {
+		b.At.Index = 0
+	}
 	if why {
 		b.Why = s.reasons(ctx, present, w.names)
 	}

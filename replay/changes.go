@@ -25,12 +25,15 @@ func (w *window) changes(ctx context.Context, yield func(*Line, error) bool) {
 		if !wanted {
 			return nil
 		}
-		if line.Entry = *e; w.Changes {
+		line.Entry = *e
+		w.source.sign(&line)
+		if w.Changes {
 			line.Outcome, line.Changes = o, compareFields(before, subjectFields(s, &e.Event))
 		}
 		if w.Reverse || w.Limit > 0 {
 			kept := line
 			kept.Entry = e.keep(nil)
+			w.source.sign(&kept)
 			lines.add(&kept)
 		} else if !yield(&line, nil) {
 			return errStop

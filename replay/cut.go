@@ -70,6 +70,11 @@ func everything() cut { return cut{axis: Known, index: ^uint64(0)} }
 // when the log can have no such point, and wraps ErrBeyond or ErrNotKept when
 // the log does not reach that far.
 func (s *Source) resolve(ctx context.Context, p Point, axis Axis) (cut, error) {
+	if _, ok := s.feed.(*union); ok {
+		if axis = True; p.kind == pointIndex {
+			return cut{}, &PointError{p.text, "several logs have no common local index; name one LOG"}
+		}
+	}
 	switch p.kind {
 	case pointFirst:
 		first := s.feed.segments()[0].first

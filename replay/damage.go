@@ -30,6 +30,11 @@ type Damage struct {
 
 // Error describes the damage in one line.
 func (d *Damage) Error() string {
+	return fmt.Sprintf("%s: byte %d: damaged (%s); %s", d.File, d.Offset, d.Reason, d.missing())
+}
+
+// missing says what lay there.
+func (d *Damage) missing() string {
 	what := "how much is missing is not known"
 	switch {
 	case d.From > 0 && d.Until == d.From:
@@ -41,5 +46,5 @@ func (d *Damage) Error() string {
 	case d.From > 0:
 		what = fmt.Sprintf("everything from @%d on is missing", d.From)
 	}
-	return fmt.Sprintf("%s: byte %d: damaged (%s); %s", d.File, d.Offset, d.Reason, what)
+	return what
 }

@@ -20,7 +20,8 @@ type Entry struct {
 	Offset   int64
 	Size     int
 
-	raw []byte // the event as it was read; Event is made of it when it is needed
+	raw     []byte // the event as it was read; Event is made of it when it is needed
+	holders uint64 // of a union: which of its sources hold it, a bit each
 	glance
 }
 

@@ -63,10 +63,18 @@ func (s *Source) Log(ctx context.Context, q Query) iter.Seq2[*Line, error] {
 				continue
 			}
 			line.Entry = *e
+			s.sign(&line)
 			if !yield(&line, nil) {
 				return
 			}
 		}
+	}
+}
+
+// sign says in a line of a union who holds the event.
+func (s *Source) sign(l *Line) {
+	if u, ok := s.feed.(*union); ok {
+		l.Sources, l.Index = u.holding(l.holders), 0 // a union has no index of its own
 	}
 }
 

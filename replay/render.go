@@ -148,6 +148,7 @@ func (r *renderer) render() {
 				b.errs = append(b.errs, err)
 				continue
 			}
+			r.source.sign(&line)
 			b.text = r.format(b.text, &line)
 		}
 		close(b.done)

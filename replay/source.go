@@ -36,6 +36,7 @@ const (
 	KindEvents     Kind = "events"     // JSON lines
 	KindBundle     Kind = "bundle"     // what the command bundle writes
 	KindNode       Kind = "node"       // http://host:port
+	KindUnion      Kind = "union"      // several of them, merged; see Union
 )
 
 // Close gives back what reading took.
@@ -106,6 +107,9 @@ func (s *Source) lastSegment(ctx context.Context, start func(*projection.State))
 // find returns the event of that name, with where it is. It wraps ErrNotFound
 // when the log does not hold it, and ErrNotKept when it must have held it once.
 func (s *Source) find(ctx context.Context, id events.ID) (*Entry, error) {
+	if u, ok := s.feed.(*union); ok {
+		return u.find(ctx, id)
+	}
 	from, err := s.locate(ctx, id)
 	if err != nil {
 		return nil, err

@@ -75,6 +75,9 @@ func (s *Source) stateAt(ctx context.Context, p Point, c *cut) (*Moment, error) 
 	}
 	m := &Moment{State: f.state, Damage: f.damage}
 	m.Mark = Mark{Log: s.Name, Point: p.String(), Axis: c.axis, Index: f.index, Time: f.state.MaxTime(), Digest: f.state.Digest()}
+	if _, ok := s.feed.(*union); ok {
+		m.Index = 0
+	}
 	for _, h := range f.state.Heads() {
 		m.Events += h.Seq
 	}

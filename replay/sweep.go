@@ -29,18 +29,19 @@ type swept struct {
 	received int64
 	offset   int64
 	size     int
+	holders  uint64
 	key      Key
 	at, end  int // of its bytes in the chunk
 }
 
 func (i *swept) of(e *Entry) {
-	i.index, i.received, i.offset, i.size, i.key = e.Index, e.Received, e.Offset, e.Size, e.key()
+	i.index, i.received, i.offset, i.size, i.holders, i.key = e.Index, e.Received, e.Offset, e.Size, e.holders, e.key()
 }
 
 // restore makes an entry of it again, not loaded. Its glance has no type and
 // no register: they were looked at already.
 func (i *swept) restore(e *Entry, file string, bytes []byte) {
-	e.Index, e.Received, e.Offset, e.Size, e.File = i.index, i.received, i.offset, i.size, file
+	e.Index, e.Received, e.Offset, e.Size, e.File, e.holders = i.index, i.received, i.offset, i.size, file, i.holders
 	e.Base, e.Snapshot, e.raw = false, nil, bytes[i.at:i.end:i.end]
 	e.log, e.seq, e.time, e.typ, e.register = i.key.Log, i.key.Seq, i.key.Time, nil, nil
 	if e.Event.Seq != 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -140,11 +141,20 @@ func (args *arguments) oneRange() (replay.Range, error) {
 	return replay.Range{}, usagef("this command takes one range, not %d", len(args.ranges))
 }
 
-// openOne opens the only LOG of a command.
+// openOne opens the LOG of a command, "." when none was named; several are
+// merged.
 func (a *app) openOne(args *arguments) (*replay.Source, error) {
-	name, err := args.oneLog()
+	names := args.logs
+	if len(names) == 0 {
+		names = []string{"."}
+	}
+	all, err := a.openAll(names)
 	if err != nil {
 		return nil, err
 	}
-	return a.open(name)
+	merged, err := replay.Union(a.ctx, all...)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(all))
+	}
+	return merged, nil
 }

@@ -54,11 +54,7 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	name, err := args.oneLog()
-	if err != nil {
-		return err
-	}
-	source, err := a.open(name)
+	source, err := a.openOne(&args)
 	if err != nil {
 		return err
 	}

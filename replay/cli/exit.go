@@ -36,10 +36,11 @@ func exitCode(err error) int {
 	var point *replay.PointError
 	var damage *replay.Damage
 	var expression *replay.ExpressionError
+	var change *replay.ChangeError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitYes // whoever read the output has had enough
-	case errors.As(err, &usage), errors.As(err, &point), errors.As(err, &expression):
+	case errors.As(err, &usage), errors.As(err, &point), errors.As(err, &expression), errors.As(err, &change):
 		return exitUsage
 	case errors.As(err, &damage):
 		return exitDamaged

@@ -14,6 +14,7 @@ import (
 type logFlags struct {
 	filterFlags
 	changes bool
+	graph   bool
 }
 
 func (a *app) logCommand() *cobra.Command {
@@ -28,6 +29,7 @@ func (a *app) logCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVarP(&f.changes, "patch", "p", false, "also say what each event changed")
+	cmd.Flags().BoolVar(&f.graph, "graph", false, "draw which event caused which")
 	return cmd
 }
 
@@ -44,11 +46,10 @@ func (a *app) runLog(f *logFlags, words []string) error {
 		return err
 	}
 	q.Changes = f.changes
-	name, err := args.oneLog()
-	if err != nil {
-		return err
+	if f.graph && (a.format != "table" || f.reverse) {
+		return usagef("--graph draws a table, oldest first")
 	}
-	source, err := a.open(name)
+	source, err := a.openOne(&args)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (a *app) runLog(f *logFlags, words []string) error {
 		return a.renderLog(source, q)
 	}
 	lines := 0
-	p := a.linePrinter(&f.filterFlags, f.changes)
+	p := a.linePrinter(source, f)
 	for line, err := range source.Log(a.ctx, q) {
 		var damage *replay.Damage
 		if errors.As(err, &damage) {
@@ -107,17 +108,34 @@ type linePrinter struct {
 	end   func() error
 }
 
-func (a *app) linePrinter(f *filterFlags, changes bool) linePrinter {
+func (a *app) linePrinter(source *replay.Source, f *logFlags) linePrinter {
 	nothing := func() error { return nil }
 	switch a.format {
 	case "json":
 		return a.jsonLines()
 	case "csv":
-		w := a.csv("index", "received", "time", "event", "actor", "type", "subject", "cause", "what")
+		columns := []string{"index", "received", "time", "event", "actor", "type", "subject", "cause", "what"}
+		if source.Kind == replay.KindUnion {
+			columns[0] = "logs"
+		}
+		w := a.csv(columns...)
 		return linePrinter{func(l *replay.Line) error { return w.row(csvLine(l)...) }, nothing, w.end}
 	}
-	t := newTable(a.out, a, ">INDEX", a.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT")
-	return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, changes) }, t.flush, t.flush}
+	first := ">INDEX"
+	if source.Kind == replay.KindUnion {
+		first = "IN"
+	}
+	columns := []string{first, a.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT"}
+	if !f.graph {
+		t := newTable(a.out, a, columns...)
+		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, f.changes) }, t.flush, t.flush}
+	}
+	var g graph
+	t := newTable(a.out, a, append([]string{"CAUSES"}, columns...)...)
+	return linePrinter{g.take, nothing, func() error {
+		err := g.draw(func(l *replay.Line, cell string) error { return a.tableLine(t, l, f.changes, cell) })
+		return errors.Join(err, t.flush())
+	}}
 }
 
 // jsonLines prints all lines as one array.
@@ -151,19 +169,31 @@ func csvLine(l *replay.Line) []string {
 	if l.Received > 0 {
 		received = events.NewTimestamp(l.Received, 0).String()
 	}
-	return []string{strconv.FormatUint(l.Index, 10), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
+	return []string{whereabouts(l, " "), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
 		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), replay.What(e)}
 }
 
+// whereabouts is the local index of an event or, of a union, who has it.
+func whereabouts(l *replay.Line, separator string) string {
+	if l.Sources != nil {
+		return strings.Join(l.Sources, separator)
+	}
+	return strconv.FormatUint(l.Index, 10)
+}
+
 // tableLine prints one event for people.
-func (a *app) tableLine(t *table, l *replay.Line, changes bool) error {
+func (a *app) tableLine(t *table, l *replay.Line, changes bool, before ...string) error {
 	e := &l.Event
 	what := replay.What(e)
 	if late := l.Late(); late > 0 {
-		what += " (known here " + replay.Span(late) + " later)"
+		known := " (known here "
+		if l.Sources != nil {
+			known = " (known to all of these "
+		}
+		what += known + replay.Span(late) + " later)"
 	}
-	err := t.row(strconv.FormatUint(l.Index, 10), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
-		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what))
+	err := t.row(append(before, whereabouts(l, ","), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
+		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what))...)
 	if err != nil || !changes {
 		return err
 	}

@@ -64,11 +64,7 @@ func (a *app) runState(f *stateFlags, words []string) error {
 			return usagef("--partition %w", err)
 		}
 	}
-	name, err := args.oneLog()
-	if err != nil {
-		return err
-	}
-	source, err := a.open(name)
+	source, err := a.openOne(&args)
 	if err != nil {
 		return err
 	}
