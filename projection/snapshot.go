@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -104,6 +106,35 @@ func readSnapshot(b []byte) (*State, error) {
 	}
 	if have := s.Digest(); have != digest {
 		return nil, fmt.Errorf("digest %s, and what was read has %s", digest, have)
+	}
+	return s, nil
+}
+
+// LogHead is the newest event that a state holds of a log, and the largest time
+// in that log.
+type LogHead struct {
+	events.Head
+	Time events.Timestamp
+}
+
+// Assemble makes the state that has the given heads, and the given events as
+// the owners of their registers, in any order: for those who translate a state
+// piece by piece. It refuses what no state can be, as ReadSnapshot does.
+func Assemble(heads []LogHead, owners []events.Event) (*State, error) {
+	heads, owners = slices.Clone(heads), slices.Clone(owners)
+	slices.SortFunc(heads, func(a, b LogHead) int { return a.Log.Compare(b.Log) })
+	slices.SortFunc(owners, func(a, b events.Event) int { return strings.Compare(a.Register, b.Register) })
+	var b []byte
+	for _, h := range heads {
+		b = protowire.AppendVarint(protowire.AppendTag(b, fieldHead, protowire.BytesType), headSize)
+		b = appendHead(b, &logHead{Head: h.Head, time: h.Time})
+	}
+	for i := range owners {
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldEvent, protowire.BytesType), owners[i].Raw())
+	}
+	s, err := readRecords(b)
+	if err != nil {
+		return nil, fmt.Errorf("projection: assemble: %w", err)
 	}
 	return s, nil
 }

@@ -142,3 +142,28 @@ func damaged(t *testing.T, good []byte, read func([]byte) error) {
 		t.Fatalf("a byte added: %v", err)
 	}
 }
+
+// TestAssemble takes states apart and puts them together again.
+func TestAssemble(t *testing.T) {
+	s := story(t)
+	var heads []projection.LogHead
+	for _, h := range s.Heads() {
+		heads = append(heads, projection.LogHead{Head: h, Time: s.Time(h.Log)})
+	}
+	slices.Reverse(heads)
+	var owners []events.Event
+	for _, e := range s.Registers("") {
+		owners = append(owners, e.Clone())
+	}
+	slices.Reverse(owners)
+	again, err := projection.Assemble(heads, owners)
+	if err != nil || !bytes.Equal(again.AppendSnapshot(nil), s.AppendSnapshot(nil)) {
+		t.Errorf("another state, %v", err)
+	}
+	if _, err := projection.Assemble(heads[1:], owners); err == nil {
+		t.Error("owners without the head of their log")
+	}
+	if _, err := projection.Assemble(heads, append(owners, owners[0])); err == nil {
+		t.Error("two owners of a register")
+	}
+}

@@ -62,6 +62,15 @@ func (s *Source) title() string {
 	return s.Name
 }
 
+// Titles returns the names of the logs that a union merges, nil of any other
+// source.
+func (s *Source) Titles() []string {
+	if u, ok := s.feed.(*union); ok {
+		return slices.Clone(u.titles)
+	}
+	return nil
+}
+
 // union is a feed of one segment.
 type union struct {
 	sources []*Source

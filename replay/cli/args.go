@@ -53,6 +53,9 @@ func isLog(word string) bool {
 		return true
 	}
 	_, err := os.Stat(word)
+	if file, _, ok := strings.Cut(word, "#"); err != nil && ok { // one log of a bundle
+		_, err = os.Stat(file)
+	}
 	return err == nil
 }
 

@@ -79,8 +79,9 @@ func (a *app) root() *cobra.Command {
 		Example: `  clusterkit-replay log data/n1 --partition 17        who moved partition 17, and why
   clusterkit-replay state data/n1 --at 14:03          who owned what then
   clusterkit-replay converge data/n1 data/n2 data/n3  do the nodes agree`,
-		Long: `A LOG is a data directory, a wal directory or a checkpoint. Reading changes nothing,
-takes no lock and is safe beside a running node. Words may come in any order.
+		Long: `A LOG is a data directory, a wal directory, an archive, a checkpoint, a bundle (or one log of it:
+file#n1), JSON lines, - for standard input, or http://host:port of a live node. Several are merged.
+Reading changes nothing, takes no lock and is safe beside a running node. Words may come in any order.
 
 Points:  first  head  head~20  @1234 (local index)  n2:77 (node:sequence)  n1:9,n2:4 (vector)
          2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now         Ranges:  A..B  A..  ..B
@@ -106,7 +107,7 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	flags.StringVar(&a.now, "now", "", "`time` that -15m and 14:03 are relative to, instead of the clock's")
 	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand(),
 		a.blameCommand(), a.showCommand(), a.bisectCommand(), a.statsCommand(), a.checkCommand(),
-		a.whatifCommand(), a.timelineCommand())
+		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand())
 	return root
 }
 
@@ -189,18 +190,41 @@ func (a *app) allDamaged(all []replay.Damage) {
 	}
 }
 
-// open opens a LOG.
-func (a *app) open(name string) (*replay.Source, error) { return replay.Open(a.ctx, name) }
+// open opens a LOG; a bundle of several is their union.
+func (a *app) open(name string) (*replay.Source, error) {
+	all, err := a.openLogs(name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := replay.Union(a.ctx, all...)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(all))
+	}
+	return s, nil
+}
+
+// openLogs opens all the logs of a LOG.
+func (a *app) openLogs(name string) ([]*replay.Source, error) {
+	if name != "-" {
+		return replay.OpenAll(a.ctx, name)
+	}
+	if a.stdin == nil {
+		return nil, usagef("- was read already, or there is no standard input")
+	}
+	in := a.stdin
+	a.stdin = nil
+	return replay.OpenReader(a.ctx, in, name)
+}
 
 // openAll opens all LOGs, or none.
 func (a *app) openAll(names []string) ([]*replay.Source, error) {
 	var all []*replay.Source
 	for _, name := range names {
-		s, err := a.open(name)
+		logs, err := a.openLogs(name)
 		if err != nil {
 			return nil, errors.Join(err, closeAll(all))
 		}
-		all = append(all, s)
+		all = append(all, logs...)
 	}
 	return all, nil
 }

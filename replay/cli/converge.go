@@ -34,14 +34,14 @@ func (a *app) runConverge(words []string) error {
 	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
-	if len(args.logs) < 2 {
-		return usagef("converge compares two logs or more")
-	}
 	sources, err := a.openAll(args.logs)
 	if err != nil {
 		return err
 	}
 	defer closeAll(sources)
+	if len(sources) < 2 {
+		return usagef("converge compares two logs or more")
+	}
 	c, err := replay.Converge(a.ctx, sources...)
 	if err != nil {
 		return err

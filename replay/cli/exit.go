@@ -30,19 +30,21 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
 }
 
-// exitCode returns the code for an error that ended a command.
+// exitCode returns the code for an error that ended a command. A line that is
+// no event is damage too.
 func exitCode(err error) int {
 	var usage *usageError
 	var point *replay.PointError
 	var damage *replay.Damage
 	var expression *replay.ExpressionError
 	var change *replay.ChangeError
+	var line *replay.LineError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitYes // whoever read the output has had enough
 	case errors.As(err, &usage), errors.As(err, &point), errors.As(err, &expression), errors.As(err, &change):
 		return exitUsage
-	case errors.As(err, &damage):
+	case errors.As(err, &damage), errors.As(err, &line):
 		return exitDamaged
 	case errors.Is(err, replay.ErrNotFound):
 		return exitNo

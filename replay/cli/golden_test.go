@@ -187,6 +187,28 @@ func TestGolden(t *testing.T) {
 			"check n1 n2 n3",
 			`bisect n1 n2 --where owner(2)=="n3"`,
 		},
+		"bundle.txt": {
+			"bundle n1 n2 n3 -o i.bundle",
+			"bundle n1 n2 n3 -o i.bundle",
+			"log i.bundle -n 3",
+			"log i.bundle#n2 -n 2",
+			"log i.bundle#n9",
+			"converge i.bundle",
+			"verify i.bundle#n3",
+			"state i.bundle --at n1:20 --node n3",
+			"state i.bundle#n1 --at @20 --node n3 -o csv",
+			"bundle i.bundle#n1 n2 -o r.bundle --redact-key key.txt",
+			"converge r.bundle",
+			"log r.bundle -n 5 -o csv",
+			"export i.bundle#n3",
+			"import n3.jsonl -o n3.bundle -q",
+			"diff n3 n3.bundle",
+			"log n3.jsonl -n 1",
+			"import key.txt -o x.bundle",
+			"bundle n1",
+			"import n3.jsonl",
+			"log key.txt",
+		},
 		"graph.txt": {
 			"log n1 --graph --since n1:14 --until n3:3",
 			"log n1 --graph --partition 2 -p -n 3",
@@ -213,6 +235,10 @@ func TestGolden(t *testing.T) {
 		paths[name] = testdata(t, name)
 	}
 	incident(t)
+	write(t, "key.txt", []byte("a secret of some length\n"))
+	if _, lines, _ := run("export", "n3"); lines != "" {
+		write(t, "n3.jsonl", []byte(lines))
+	}
 	for name, commands := range files {
 		t.Run(name, func(t *testing.T) { golden(t, paths[name], commands...) })
 	}

@@ -121,19 +121,20 @@ func (a *app) linePrinter(source *replay.Source, f *logFlags) linePrinter {
 		w := a.csv(columns...)
 		return linePrinter{func(l *replay.Line) error { return w.row(csvLine(l)...) }, nothing, w.end}
 	}
+	logs := len(source.Titles())
 	first := ">INDEX"
-	if source.Kind == replay.KindUnion {
+	if logs > 0 {
 		first = "IN"
 	}
 	columns := []string{first, a.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT"}
 	if !f.graph {
 		t := newTable(a.out, a, columns...)
-		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, f.changes) }, t.flush, t.flush}
+		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes) }, t.flush, t.flush}
 	}
 	var g graph
 	t := newTable(a.out, a, append([]string{"CAUSES"}, columns...)...)
 	return linePrinter{g.take, nothing, func() error {
-		err := g.draw(func(l *replay.Line, cell string) error { return a.tableLine(t, l, f.changes, cell) })
+		err := g.draw(func(l *replay.Line, cell string) error { return a.tableLine(t, l, logs, f.changes, cell) })
 		return errors.Join(err, t.flush())
 	}}
 }
@@ -169,12 +170,15 @@ func csvLine(l *replay.Line) []string {
 	if l.Received > 0 {
 		received = events.NewTimestamp(l.Received, 0).String()
 	}
-	return []string{whereabouts(l, " "), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
+	return []string{whereabouts(l, 0, " "), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
 		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), replay.What(e)}
 }
 
 // whereabouts is the local index of an event or, of a union, who has it.
-func whereabouts(l *replay.Line, separator string) string {
+func whereabouts(l *replay.Line, of int, separator string) string {
+	if l.Sources != nil && len(l.Sources) == of {
+		return "all"
+	}
 	if l.Sources != nil {
 		return strings.Join(l.Sources, separator)
 	}
@@ -182,7 +186,7 @@ func whereabouts(l *replay.Line, separator string) string {
 }
 
 // tableLine prints one event for people.
-func (a *app) tableLine(t *table, l *replay.Line, changes bool, before ...string) error {
+func (a *app) tableLine(t *table, l *replay.Line, logs int, changes bool, before ...string) error {
 	e := &l.Event
 	what := replay.What(e)
 	if late := l.Late(); late > 0 {
@@ -192,7 +196,7 @@ func (a *app) tableLine(t *table, l *replay.Line, changes bool, before ...string
 		}
 		what += known + replay.Span(late) + " later)"
 	}
-	err := t.row(append(before, whereabouts(l, ","), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
+	err := t.row(append(before, whereabouts(l, logs, ","), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
 		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what))...)
 	if err != nil || !changes {
 		return err

@@ -33,27 +33,23 @@ func (a *app) runVerify(words []string, strict bool) error {
 		args.logs = []string{"."}
 	}
 	var all []*replay.Verification
-	for _, name := range args.logs {
-		v, err := a.verify(name)
+	sources, err := a.openAll(args.logs)
+	if err != nil {
+		return err
+	}
+	defer closeAll(sources)
+	for _, source := range sources {
+		v, err := replay.Verify(a.ctx, source)
 		if err != nil {
 			return err
 		}
 		all = append(all, v)
 		a.code = max(a.code, verifyCode(v, strict))
 		if a.format == "table" {
-			a.printVerification(v, len(args.logs) > 1)
+			a.printVerification(v, len(sources) > 1)
 		}
 	}
 	return a.reportVerifications(all)
-}
-
-func (a *app) verify(name string) (*replay.Verification, error) {
-	source, err := a.open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer source.Close()
-	return replay.Verify(a.ctx, source)
 }
 
 func verifyCode(v *replay.Verification, strict bool) int {
