@@ -55,16 +55,16 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 			"this node speaks protocol %d, the request %d", protocol, req.Protocol)
 	}
 	if req.From == ck.opt.NodeID {
-		if req.FromLog == ck.log.Identity().Log {
-			return nil // this node itself, through one of its known addresses
+		if req.Node.StartedAt == ck.process {
+			return nil // this process itself, through one of its known addresses
 		}
 		return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode,
 			"node id %q is this node's own; give the other process another one", req.From)
 	}
 	n, ok := k.cluster.Node(req.From)
 	switch {
-	case !ok, n.Log == req.FromLog && n.Status != projection.StatusRemoved:
-		return nil
+	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr && n.Status != projection.StatusRemoved:
+		return nil // nobody else can be at its address
 	case n.Status == projection.StatusRemoved && n.Log == req.FromLog:
 		return transport.Errorf(http.StatusGone, transport.ErrorRemoved,
 			"node %q was removed; it may return with an empty data directory", req.From)
@@ -72,11 +72,12 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 		return nil
 	}
 	// The name is taken by a node that looks alive: ask it. No answer means
-	// that this is its replacement.
+	// that this is its replacement, or the node itself at another address; the
+	// process that asks may also be the one that answers.
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	resp, err := ck.client.Probe(ctx, n.Addr, &transport.ProbeRequest{Header: ck.header(n.ID), Digest: k.digest})
-	if err == nil && resp.FromLog == n.Log {
+	if err == nil && resp.Process != req.Node.StartedAt && (resp.Process != 0 || resp.FromLog != req.FromLog) {
 		return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode,
 			"node id %q is in use by the node at %s, which answers", req.From, n.Addr)
 	}
@@ -86,6 +87,9 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 // Sync takes what a peer brings and answers with what it lacks.
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
+	if err := ck.gone(); err != nil {
+		return nil, err
+	}
 	if len(req.Events) > 0 {
 		ck.metrics.SyncReceivedEvents(len(req.Events))
 		in, err := ck.ingest(ctx, req.Events)
@@ -184,7 +188,10 @@ func unavailable(err error) error {
 func (b *backend) Probe(ctx context.Context, req *transport.ProbeRequest) (*transport.ProbeResponse, error) {
 	ck := b.ck()
 	k := ck.known().knowledge
-	resp := &transport.ProbeResponse{Header: ck.header(req.From), Digest: k.digest, Equal: req.Digest == k.digest}
+	if err := ck.gone(); err != nil {
+		return nil, err
+	}
+	resp := &transport.ProbeResponse{Header: ck.header(req.From), Digest: k.digest, Equal: req.Digest == k.digest, Process: ck.process}
 	if n, ok := k.cluster.Node(ck.opt.NodeID); ok {
 		resp.Incarnation = n.Incarnation
 	}
@@ -207,9 +214,11 @@ func (b *backend) Probe(ctx context.Context, req *transport.ProbeRequest) (*tran
 // Health says whether this node can do its work.
 func (b *backend) Health() transport.Health {
 	ck := b.ck()
-	h := transport.Health{OK: !ck.failed.Load()}
-	if !h.OK {
+	h := transport.Health{OK: ck.Err() == nil}
+	if ck.failed.Load() {
 		h.Reasons = append(h.Reasons, "the log failed: commands are refused until a restart")
+	} else if !h.OK {
+		h.Reasons = append(h.Reasons, ck.Err().Error())
 	}
 	if n := ck.divergences.Load(); n > 0 {
 		h.Reasons = append(h.Reasons, fmt.Sprintf("%d times a peer with the same events had another state; repaired by merging", n))

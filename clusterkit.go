@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -45,11 +46,14 @@ type ClusterKit struct {
 	metrics  *metrics.Metrics
 	client   *transport.Client
 	handler  http.Handler
-	born     time.Time // of this process; the origin of now()
+	born     time.Time        // of this process; the origin of now()
+	process  events.Timestamp // names this process among all that bear this NodeID: born and chance
 
 	current atomic.Pointer[published]
 	values  values
 	failed  atomic.Bool
+	halted  atomic.Pointer[error]  // why this node has stopped by itself
+	refused atomic.Pointer[string] // why others do not let it in, for as long as they do not
 	addr    atomic.Pointer[string] // what peers dial; nil until known
 	port    string                 // that is listened on; set by Start
 
@@ -57,6 +61,7 @@ type ClusterKit struct {
 		events int
 		took   time.Duration
 	}
+	forkedAt    atomic.Int64 // when a fork was last learnt of, in the milliseconds of now
 	divergences atomic.Int64 // how often a peer had the same events and another state
 
 	replica    *replica // owned by the writer once it runs
@@ -108,6 +113,8 @@ func NewClusterKit(options Options) (*ClusterKit, error) {
 	}
 	ck.settings = settingsHash(opt.Config)
 	ck.life.stopped = make(chan struct{})
+	ck.process = events.NewTimestamp(ck.born.UnixMilli(), uint16(rand.Uint32()))
+	ck.forkedAt.Store(-never)
 	ck.ctx, ck.cancel = context.WithCancel(context.Background())
 	if err := ck.openLog(); err != nil {
 		return nil, err
@@ -264,6 +271,9 @@ func (ck *ClusterKit) serve(listener net.Listener) {
 func (ck *ClusterKit) Ready(ctx context.Context) error {
 	for {
 		p := ck.known()
+		if err := ck.Err(); err != nil {
+			return err
+		}
 		why := ck.notReady(p.knowledge)
 		if why == "" {
 			return nil
@@ -271,7 +281,7 @@ func (ck *ClusterKit) Ready(ctx context.Context) error {
 		select {
 		case <-p.changed:
 		case <-ck.ctx.Done():
-			return ErrStopped
+			return ck.deadErr()
 		case <-ctx.Done():
 			return fmt.Errorf("clusterkit: not ready: %s: %w", why, ctx.Err())
 		}
@@ -280,6 +290,12 @@ func (ck *ClusterKit) Ready(ctx context.Context) error {
 
 // notReady says what is missing, or nothing.
 func (ck *ClusterKit) notReady(k *knowledge) string {
+	if err := ck.Err(); err != nil {
+		return err.Error()
+	}
+	if why := ck.refused.Load(); !k.spoken && why != nil {
+		return "this node has not joined the cluster: " + *why
+	}
 	if !k.spoken {
 		return "this node has not joined the cluster yet"
 	}

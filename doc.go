@@ -43,7 +43,12 @@
 // A new node that knows of nobody speaks at once; one whose known nodes do not
 // answer waits for them for ever, so that it founds no second cluster. A
 // restarted node that finds none of the members it remembers speaks after
-// LearnTimeout.
+// LearnTimeout, in a new log: it cannot know whether it had written more than
+// its disk holds, and where it had, two events would bear one name.
+//
+// When that has happened all the same, because a data directory was copied, the
+// log has forked: see fork.go. And when two processes run under one NodeID the
+// one that started later stops with ErrDuplicateNodeID: see twin.go.
 //
 // # Crash points
 //

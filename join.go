@@ -72,11 +72,30 @@ func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
 	if self == len(addrs) {
 		return "first node of a cluster: all known addresses are its own", nil
 	}
+	err = errors.Join(errs...)
+	if ck.noteRefusal(err) {
+		return "", err // an answer, though not the one wished for
+	}
 	returning := k.seq(ck.log.Identity().Log) > 0
 	if returning && waited >= ck.opt.LearnTimeout {
-		return "none of the members it remembers answers", nil
+		return lonely, nil
 	}
-	return "", errors.Join(errs...)
+	return "", err
+}
+
+// lonely is why a restarted node speaks that nobody has told of its own past.
+const lonely = "none of the members it remembers answers"
+
+// noteRefusal reports whether somebody refuses to let this node in, and says so
+// to those who ask why it is not ready.
+func (ck *ClusterKit) noteRefusal(err error) bool {
+	var refusal *transport.Error
+	if errors.As(err, &refusal) && (refusal.Code == transport.ErrorDuplicateNode || refusal.Code == transport.ErrorRemoved) {
+		ck.refused.Store(&refusal.Message)
+		return true
+	}
+	ck.refused.Store(nil)
+	return false
 }
 
 // rendezvous returns the addresses at which somebody may be found, the given
@@ -159,6 +178,9 @@ func (ck *ClusterKit) speak(reason string) error {
 		ck.adoptLocalAddr(nil)
 	}
 	err := ck.do(ck.ctx, func(r *replica, wall int64) error {
+		if err := r.beginLog(reason != lonely, ck.freshLog); err != nil {
+			return err
+		}
 		return r.speak(wall, ck.newRecord(), reason)
 	})
 	if err != nil {
@@ -174,7 +196,7 @@ func (ck *ClusterKit) speak(reason string) error {
 func (ck *ClusterKit) newRecord() *events.NodeRecord {
 	return &events.NodeRecord{ID: ck.opt.NodeID, Name: ck.opt.Name, Addr: ck.Addr(), Zone: ck.opt.Zone,
 		Weight: uint32(ck.opt.Weight), Services: ck.opt.Services, Metadata: ck.opt.Metadata,
-		StartedAt: events.NewTimestamp(ck.born.UnixMilli(), 0)}
+		StartedAt: ck.process}
 }
 
 // chooseAddr decides what peers dial, as far as the listener tells.

@@ -17,10 +17,6 @@ func (ck *ClusterKit) observe(done []applied) {
 	if len(done) == 0 {
 		return
 	}
-	cluster := ck.known().cluster
-	for _, id := range ck.peers.update(cluster) {
-		ck.metrics.ForgetPeer(id)
-	}
 	wall, own := time.Now().UnixMilli(), ck.replica.log
 	for i := range done {
 		a := &done[i]
@@ -33,6 +29,16 @@ func (ck *ClusterKit) observe(done []applied) {
 				ck.prober.refuted()
 			}
 		}
+	}
+	ck.lookAround()
+}
+
+// lookAround tells who speaks with others of the members there are now, and
+// that there is something new to tell them.
+func (ck *ClusterKit) lookAround() {
+	cluster := ck.known().cluster
+	for _, id := range ck.peers.update(cluster) {
+		ck.metrics.ForgetPeer(id)
 	}
 	ck.prober.update(cluster)
 	ck.spread.kick()
@@ -113,12 +119,8 @@ func (ck *ClusterKit) ingestedFrom(ctx context.Context, peer string, in ingested
 	if len(in.broken) == 0 {
 		return
 	}
-	forks := make([]events.Head, 0, len(in.broken))
-	for _, id := range in.broken {
-		forks = append(forks, events.Head{Log: id.Log, Seq: id.Seq})
-	}
 	ck.opt.Logger.Warn("events of a peer contradict the history held here", "peer", peer, "first", in.broken[0])
-	ck.sawForks(ctx, forks)
+	ck.sawForks(ctx, brokenHeads(in))
 }
 
 // sawForks records logs that were seen to hold two events under one name. Their
@@ -128,38 +130,42 @@ func (ck *ClusterKit) sawForks(ctx context.Context, forks []events.Head) {
 	if len(forks) == 0 {
 		return
 	}
-	err := ck.do(ctx, func(r *replica, wall int64) error {
-		for _, head := range forks {
-			if !r.spoken || r.forkKnown(head.Log) {
-				continue
-			}
-			if head.Log == r.log {
-				identity, err := ck.log.Rotate()
-				if err != nil {
-					return err
-				}
-				if err := r.rotate(wall, identity.Log); err != nil {
-					return err
-				}
-			}
-			if err := r.markForked(wall, head); err != nil {
-				return err
-			}
-			ck.opt.Logger.Error("a log has forked: two histories bear one name; merging states from now on", "log", head.Log, "seq", head.Seq)
-		}
-		return nil
-	})
+	err := ck.do(ctx, func(r *replica, wall int64) error { return ck.recordForks(r, wall, forks) })
 	if err != nil && ctx.Err() == nil {
 		ck.opt.Logger.Error("recording a fork", "err", err)
 	}
 }
+
+// recordForks runs in the writer.
+func (ck *ClusterKit) recordForks(r *replica, wall int64, forks []events.Head) error {
+	recorded, err := r.recordForks(wall, forks, ck.freshLog)
+	for _, head := range recorded {
+		ck.opt.Logger.Error("a log has forked: two histories bear one name; merging states from now on", "log", head.Log, "seq", head.Seq)
+	}
+	return err
+}
+
+// freshLog makes a new log for this node, durably. A crash right after leaves an
+// empty log, in which the next start speaks.
+func (ck *ClusterKit) freshLog() (events.LogID, error) {
+	old := ck.log.Identity().Log
+	identity, err := ck.log.Rotate()
+	if err == nil {
+		ck.opt.Logger.Warn("this node goes on in a new log", "old", old, "new", identity.Log)
+	}
+	return identity.Log, err
+}
+
+// forkGrace is for how long after a fork became known states may differ where
+// vectors do not, in milliseconds: until all branches have been merged.
+const forkGrace = 60_000
 
 // diverged raises the alarm: the same events led to another state.
 func (ck *ClusterKit) diverged(peer string, mine, theirs events.Digest) {
 	if mine.State == theirs.State {
 		return
 	}
-	if mine.Forked > 0 {
+	if mine.Forked != theirs.Forked || mine.Forked > 0 && ck.now() < ck.forkedAt.Load()+forkGrace {
 		ck.metrics.FullTransfer(metrics.TransferForked)
 		return // expected: events of a forked log are not in the vector
 	}

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 // nodeMain runs a node and obeys lines on its standard input: "set KEY VALUE",
-// "limit BYTES" (no file may grow beyond that), "stop". It answers each with
+// "get KEY", "limit BYTES" (no file may grow beyond that), "err", "stop". It answers each with
 // one line.
 func nodeMain(text string, in io.Reader, out io.Writer) error {
 	var spec nodeSpec
@@ -76,6 +76,15 @@ func nodeMain(text string, in io.Reader, out io.Writer) error {
 			fmt.Fprintln(out, "ok", e.ID())
 		case "limit":
 			fmt.Fprintln(out, limitFiles(rest))
+		case "get":
+			v, ok := ck.Value(rest)
+			if !ok {
+				fmt.Fprintln(out, "none")
+				continue
+			}
+			fmt.Fprintln(out, "ok", string(v.Bytes))
+		case "err":
+			fmt.Fprintln(out, ck.Err())
 		case "stop":
 			return ck.Stop()
 		}

@@ -1,7 +1,6 @@
 package clusterkit
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 
@@ -32,6 +31,9 @@ type replica struct {
 
 	record   *events.NodeRecord // what this node says of itself
 	spoken   bool               // it has joined: learnt first, then spoken
+	claims   []events.ID        // what this process has last said of itself
+	twin     *events.NodeRecord // another process that is this node too and stays; this one must stop
+	unsaid   events.Head        // where its own log was seen to have forked before it spoke
 	leaving  bool               // it has said that it is about to leave for good
 	stopping bool               // it has said goodbye and answers no accusation
 
@@ -224,7 +226,7 @@ func (r *replica) nextIncarnation() uint64 {
 func (r *replica) speak(wall int64, record *events.NodeRecord, reason string) error {
 	r.record = record.Clone()
 	r.record.JoinedAt = r.joinedAt(wall)
-	if r.head(r.log).Seq == 0 {
+	if r.head(r.log).Seq == 0 { // made with the directory, or for this start
 		owner := &events.LogOwner{Node: r.node, Reason: "data directory made"}
 		if _, err := r.emit(wall, events.Event{Type: events.LogStarted, Register: events.LogRegister(r.log),
 			Version: 1, Body: events.Encode(owner)}); err != nil {
@@ -235,6 +237,9 @@ func (r *replica) speak(wall int64, record *events.NodeRecord, reason string) er
 		return err
 	}
 	r.spoken = true
+	if r.unsaid.Seq > 0 && !r.forkKnown(r.unsaid.Log) {
+		return r.markForked(wall, r.unsaid)
+	}
 	return nil
 }
 
@@ -247,41 +252,16 @@ func (r *replica) joinedAt(wall int64) events.Timestamp {
 	return events.NewTimestamp(wall, 0)
 }
 
-// forkKnown reports whether a log is recorded as forked, or about to be.
-func (r *replica) forkKnown(log events.LogID) bool {
-	if r.state.Forked(log) {
-		return true
-	}
-	return slices.ContainsFunc(r.staged, func(e events.Event) bool {
-		return e.Type == events.LogForked && e.Register == events.LogRegister(log)
-	})
-}
-
-// markForked records that two events were seen under one name of a log.
-func (r *replica) markForked(wall int64, at events.Head) error {
-	body := events.Encode(&events.LogOwner{Node: r.state.Owner(at.Log), Seq: at.Seq,
-		Reason: "two different events bear one sequence"})
-	_, err := r.emit(wall, events.Event{Type: events.LogForked, Register: events.LogRegister(at.Log), Version: 1, Rank: 1, Body: body})
-	return err
-}
-
-// rotate goes on in a new log, because the old one has forked.
-func (r *replica) rotate(wall int64, log events.LogID) error {
-	r.log = log
-	body := events.Encode(&events.LogOwner{Node: r.node, Reason: "the log before has forked"})
-	if _, err := r.emit(wall, events.Event{Type: events.LogStarted, Register: events.LogRegister(log), Version: 1, Body: body}); err != nil {
-		return err
-	}
-	_, err := r.announce(wall, events.NodeJoined, r.nextIncarnation(), events.ID{}, "goes on in a new log")
-	return err
-}
-
 // announce writes this node's own register: the whole record, with a reason.
 func (r *replica) announce(wall int64, t events.Type, incarnation uint64, cause events.ID, reason string) (*events.Event, error) {
 	record := *r.record
 	record.Reason = reason
-	return r.emit(wall, events.Event{Type: t, Register: events.NodeRegister(r.node),
+	e, err := r.emit(wall, events.Event{Type: t, Register: events.NodeRegister(r.node),
 		Version: incarnation, Cause: cause, Body: events.Encode(&record)})
+	if err == nil {
+		r.claims = append(r.claims[max(len(r.claims)-keptClaims+1, 0):], e.ID())
+	}
+	return e, err
 }
 
 // react stages what the present state makes necessary: the refutation of an
@@ -290,6 +270,9 @@ func (r *replica) announce(wall int64, t events.Type, incarnation uint64, cause 
 func (r *replica) react(now, wall int64) (wake int64, err error) {
 	if !r.spoken || r.stopping {
 		return 1<<63 - 1, nil
+	}
+	if err := r.defend(wall); err != nil || r.stopping {
+		return 1<<63 - 1, err
 	}
 	if err := r.refute(wall); err != nil {
 		return now, err

@@ -67,7 +67,7 @@ func (ck *ClusterKit) stop(farewell func()) error {
 		return ck.life.err
 	}
 	if before == lifeStarted {
-		if ck.known().spoken && !ck.failed.Load() {
+		if ck.known().spoken && ck.Err() == nil {
 			farewell()
 		}
 		ck.cancel()

@@ -78,8 +78,8 @@ func ask[T any](ctx context.Context, ck *ClusterKit, decide func(r *replica, wal
 }
 
 func (ck *ClusterKit) deadErr() error {
-	if ck.failed.Load() {
-		return ErrFailed
+	if err := ck.Err(); err != nil {
+		return err
 	}
 	return ErrStopped
 }
@@ -120,8 +120,7 @@ func (ck *ClusterKit) write() {
 func (ck *ClusterKit) commit(batch []*job) {
 	wall := time.Now().UnixMilli()
 	for _, j := range batch {
-		if ck.failed.Load() {
-			j.err = ErrFailed
+		if j.err = ck.Err(); j.err != nil {
 			continue
 		}
 		staged := len(ck.replica.staged)
@@ -142,13 +141,21 @@ func (ck *ClusterKit) commit(batch []*job) {
 // say, and returns how long it may sleep.
 func (ck *ClusterKit) react() time.Duration {
 	for range 100 {
-		if ck.failed.Load() {
+		if ck.Err() != nil {
 			return time.Hour
 		}
-		now := ck.now()
-		wake, err := ck.replica.react(now, time.Now().UnixMilli())
+		now, wall := ck.now(), time.Now().UnixMilli()
+		if err := ck.replica.leaveFork(wall, ck.freshLog); err != nil {
+			ck.fail(err)
+			return time.Hour
+		}
+		wake, err := ck.replica.react(now, wall)
 		if err != nil {
 			ck.fail(err)
+			return time.Hour
+		}
+		if twin := ck.replica.twin; twin != nil {
+			ck.halt(ErrDuplicateNodeID, "another process is this node too and started before", "addr", twin.Addr, "started", twin.StartedAt)
 			return time.Hour
 		}
 		if len(ck.replica.staged) == 0 {
@@ -165,8 +172,8 @@ func (ck *ClusterKit) react() time.Duration {
 // persist appends what is staged, syncs, applies and publishes it, in this
 // order.
 func (ck *ClusterKit) persist() error {
-	if ck.failed.Load() {
-		return ErrFailed
+	if err := ck.Err(); err != nil {
+		return err
 	}
 	if len(ck.replica.staged) == 0 {
 		return nil
@@ -205,6 +212,9 @@ func (ck *ClusterKit) fail(err error) {
 func (ck *ClusterKit) publish() {
 	next := &published{knowledge: ck.replica.know(), changed: make(chan struct{})}
 	old := ck.current.Swap(next)
+	if next.digest.Forked > old.digest.Forked {
+		ck.forkedAt.Store(ck.now())
+	}
 	close(old.changed)
 }
 
@@ -235,6 +245,7 @@ func (ck *ClusterKit) merge(ctx context.Context, snapshot []byte) error {
 		if !changed {
 			return nil
 		}
+		forked, isForked := r.foreignHead(other)
 		if _, err := ck.log.AppendSnapshot(joined.AppendSnapshot(nil)); err != nil {
 			ck.fail(err)
 			return ErrFailed
@@ -242,6 +253,10 @@ func (ck *ClusterKit) merge(ctx context.Context, snapshot []byte) error {
 		r.adopt(joined, wall)
 		ck.values.reload(joined)
 		ck.publish()
+		ck.lookAround()
+		if isForked {
+			return ck.recordForks(r, wall, []events.Head{forked})
+		}
 		return nil
 	})
 }

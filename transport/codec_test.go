@@ -76,7 +76,7 @@ func golden(t testing.TB) map[string]transport.Message {
 		"probe_indirect": &transport.ProbeRequest{Header: h, Digest: testDigest(1), Target: "node-3", TargetAddr: "10.0.0.3:80",
 			Accused: 4},
 		"probe_response": &transport.ProbeResponse{Header: reply, Equal: true, Incarnation: 7},
-		"probe_degraded": &transport.ProbeResponse{Header: reply, Digest: testDigest(2), Incarnation: 7, Reached: true, Degraded: "the log failed"},
+		"probe_degraded": &transport.ProbeResponse{Header: reply, Digest: testDigest(2), Incarnation: 7, Reached: true, Degraded: "the log failed", Process: events.NewTimestamp(1_790_000_000_000, 7)},
 	}
 }
 

@@ -25,6 +25,11 @@ type ProbeResponse struct {
 	Incarnation uint64        `json:"incarnation,omitempty"`
 	Reached     bool          `json:"reached,omitempty"`  // the target of an indirect probe answered
 	Degraded    string        `json:"degraded,omitempty"` // why this node is there and of no use; empty when it is well
+
+	// Process names the process that answers among all that bear its node id;
+	// it is the StartedAt of the record with which that process introduces
+	// itself.
+	Process events.Timestamp `json:"process,omitzero"`
 }
 
 func (m *ProbeRequest) appendFields(b []byte) []byte {
@@ -71,7 +76,8 @@ func (m *ProbeResponse) appendFields(b []byte) []byte {
 	b = appendFlag(b, 9, m.Equal)
 	b = appendUint(b, 10, m.Incarnation)
 	b = appendFlag(b, 11, m.Reached)
-	return appendString(b, 12, m.Degraded)
+	b = appendString(b, 12, m.Degraded)
+	return appendFixed(b, 13, uint64(m.Process))
 }
 
 func (m *ProbeResponse) set(f *field) (bool, error) {
@@ -89,6 +95,8 @@ func (m *ProbeResponse) set(f *field) (bool, error) {
 		return false, f.flag(&m.Reached)
 	case 12:
 		return false, f.text(&m.Degraded)
+	case 13:
+		return false, f.fixed((*uint64)(&m.Process))
 	}
 	return true, nil
 }
@@ -96,6 +104,9 @@ func (m *ProbeResponse) set(f *field) (bool, error) {
 func (m *ProbeResponse) check() error {
 	if err := m.Header.check(); err != nil {
 		return err
+	}
+	if m.Process > events.MaxTimestamp {
+		return errors.New("process is out of range")
 	}
 	return checkText("degraded", m.Degraded, 0, maxDegraded)
 }

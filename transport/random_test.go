@@ -162,7 +162,8 @@ func (r *random) messages(t testing.TB) []transport.Message {
 	if r.flag() {
 		probe.Target, probe.TargetAddr = r.id(), "[::1]:80"
 	}
-	probed := &transport.ProbeResponse{Header: r.header(), Equal: r.flag(), Incarnation: r.number(), Reached: r.flag(), Degraded: r.text()}
+	probed := &transport.ProbeResponse{Header: r.header(), Equal: r.flag(), Incarnation: r.number(), Reached: r.flag(), Degraded: r.text(),
+		Process: events.NewTimestamp(int64(r.number()%(1<<46)), uint16(r.number()))}
 	if !probed.Equal {
 		probed.Digest = r.digest()
 	}
