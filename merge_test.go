@@ -11,7 +11,9 @@ import (
 )
 
 // startPair starts two nodes that are one cluster.
-func startPair(t *testing.T) [2]*ClusterKit {
+func startPair(t *testing.T) [2]*ClusterKit { return startPairWith(t, func(*Options) {}) }
+
+func startPairWith(t *testing.T, change func(o *Options)) [2]*ClusterKit {
 	t.Helper()
 	var pair [2]*ClusterKit
 	for i, id := range []string{"n0", "n1"} {
@@ -21,6 +23,7 @@ func startPair(t *testing.T) [2]*ClusterKit {
 		if i > 0 {
 			o.KnownNodes = []string{pair[0].Addr()}
 		}
+		change(&o)
 		ck, err := NewClusterKit(o)
 		if err != nil {
 			t.Fatal(err)
@@ -133,21 +136,7 @@ func TestDivergenceIsFoundAndRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitEqual(t, pair, func(c *Cluster) bool { return true })
-	err := pair[1].do(t.Context(), func(r *replica, _ int64) error {
-		if err := pair[1].persist(); err != nil {
-			return err
-		}
-		broken, err := withoutRegister(r.state, events.ValueRegister("k"))
-		if err != nil {
-			return err
-		}
-		r.state = broken
-		pair[1].publish()
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	forget(t, pair[1], "k")
 	awaitEqual(t, pair, func(c *Cluster) bool { return true })
 	if pair[0].divergences.Load()+pair[1].divergences.Load() == 0 {
 		t.Error("nobody noticed the divergence")
@@ -158,6 +147,26 @@ func TestDivergenceIsFoundAndRepaired(t *testing.T) {
 	})
 	if err != nil || !back {
 		t.Errorf("the lost register did not come back: %v", err)
+	}
+}
+
+// forget makes a node lose a value behind the back of its own fold.
+func forget(t *testing.T, ck *ClusterKit, key string) {
+	t.Helper()
+	err := ck.do(t.Context(), func(r *replica, _ int64) error {
+		if err := ck.persist(); err != nil {
+			return err
+		}
+		broken, err := withoutRegister(r.state, events.ValueRegister(key))
+		if err != nil {
+			return err
+		}
+		r.state = broken
+		ck.publish()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
