@@ -402,7 +402,11 @@ func (n *inode) torn(r *rand.Rand) []byte {
 	stop := r.IntN(len(n.pending))
 	for i, c := range n.pending[:stop+1] {
 		if i == stop && c.op == "write" {
-			c.data = c.data[:r.IntN(len(c.data)+1)]
+			n := r.IntN(len(c.data) + 1)
+			for oneBit(c.data[n:]) {
+				n-- // the one picture with two meanings: TestLastByte
+			}
+			c.data = c.data[:n]
 		}
 		b = c.apply(b)
 	}

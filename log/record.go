@@ -105,8 +105,17 @@ func (h *header) appendPayload(b []byte, head, body []byte) []byte {
 	ms := uint64(h.received)
 	b = append(b, byte(ms), byte(ms>>8), byte(ms>>16), byte(ms>>24), byte(ms>>32), byte(ms>>40))
 	b = append(append(b, head...), body...)
-	binary.LittleEndian.PutUint32(b[at:], checksum(b[at:], h.index))
+	putChecksum(b[at:], h.index)
 	return b
+}
+
+func putChecksum(payload []byte, index uint64) {
+	binary.LittleEndian.PutUint32(payload, checksum(payload, index))
+}
+
+// appendFrame appends a payload as the engine stores it.
+func appendFrame(b, payload []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(payload))), payload...)
 }
 
 // frameSize is how many bytes a payload takes in a segment.

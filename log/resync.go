@@ -92,8 +92,15 @@ func wasWhole(b []byte, off int64, index uint64, before *Record) bool {
 		return false
 	}
 	p := b[k : k+n]
-	if hasOneWrongBit(p, index) {
-		return true
+	if at, bit := wrongBit(p, index); bit != 0 {
+		flags := p[5]
+		if at == 5 {
+			flags ^= bit
+		}
+		if flags&flagEnd == 0 && allZero(b[k+n:]) {
+			return false // the rest of its batch was never written
+		}
+		return !isLostSector(b[:k+n], off, k+at)
 	}
 	if looksLike(p, index, before) < 3 || seededIndex(writtenSeed(p), 0) < index {
 		return false // nothing of ours, or an old record that the disk gave back
@@ -128,22 +135,24 @@ func sizeByChecksum(b []byte, index uint64, before *Record) int {
 	return 0
 }
 
-// hasOneWrongBit reports whether a payload verifies when one bit is turned.
-func hasOneWrongBit(payload []byte, index uint64) bool {
+// wrongBit returns in which byte of a payload one bit has to be turned so that
+// it verifies, and the bit; or no bit.
+func wrongBit(payload []byte, index uint64) (at int, bit byte) {
 	d := binary.LittleEndian.Uint32(payload) ^ checksum(payload, index)
-	if bits.OnesCount32(d) == 1 {
-		return true // of the checksum itself
+	if bits.OnesCount32(d) == 1 { // of the checksum itself
+		n := bits.TrailingZeros32(d)
+		return n / 8, 1 << (n % 8)
 	}
 	// A wrong bit in a byte is as that bit alone in the register, shifted
 	// through this byte and all behind it.
-	for range len(payload) - 4 {
+	for at := len(payload) - 1; at >= 4; at-- {
 		i := unshift[d>>24]
 		d = (d^castagnoli[i])<<8 | uint32(i)
 		if d < 256 && bits.OnesCount32(d) == 1 {
-			return true
+			return at, byte(d)
 		}
 	}
-	return false
+	return 0, 0
 }
 
 // looksLike counts the signs that a damaged payload was the record with the
@@ -171,14 +180,20 @@ const sectorSize = 512
 // hasLostSector reports whether the part of b in some sector is all zeros. off
 // is where b begins in the file.
 func hasLostSector(b []byte, off int64) bool {
-	for len(b) > 0 {
-		n := min(int64(len(b)), sectorSize-off%sectorSize)
-		if allZero(b[:n]) {
+	for at := 0; at < len(b); {
+		if isLostSector(b, off, at) {
 			return true
 		}
-		b, off = b[n:], off+n
+		at += int(sectorSize - (off+int64(at))%sectorSize)
 	}
 	return false
+}
+
+// isLostSector reports whether the part of b in the sector of one of its bytes
+// is all zeros.
+func isLostSector(b []byte, off int64, at int) bool {
+	from := at - int((off+int64(at))%sectorSize)
+	return allZero(b[max(from, 0):min(from+sectorSize, len(b))])
 }
 
 func allZero(b []byte) bool {
