@@ -18,6 +18,8 @@
 //     the byte and the record; Open then changes nothing.
 //   - After a write or a sync has failed nothing more is written: nobody knows
 //     what the disk holds. Reads of what was durable go on. Open finds out.
+//   - What is damaged can be left behind: Repair writes a sound log from what
+//     can be read and what peers have, and names what nobody has.
 //   - Whoever reads sees durable records only.
 //   - Opening reads one segment, however long the history.
 //
@@ -72,7 +74,8 @@
 //	CLEAN                the last record, from Close until the next Open
 //	cluster-state.json   the newest checkpoint, see WriteCheckpoint
 //	wal/<20 digits>      segments, named by the index of their first record
-//	quarantine/          torn tails that Open cut off
+//	quarantine/          torn tails that Open cut off, and what Repair could not
+//	                     read, with salvage.json
 //
 // # Crash points
 //
@@ -93,6 +96,8 @@
 //	Open         quarantine/ durable, then the tail is cut, what no later record
 //	             proves durable is written again, all is synced; then the
 //	             directory. A crash anywhere: the next Open does it again.
+//	Repair       another directory, in which MANIFEST comes last: until then it
+//	             is not a log. The damaged one is only read.
 //	Close        the open file is cut to its records and synced, then CLEAN.
 //
 // # What cannot be known

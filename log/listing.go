@@ -24,6 +24,10 @@ type listing struct {
 	segments []Segment // oldest first
 	m        *manifest // nil when there is none
 	clean    uint64
+
+	// A lenient listing does without what it cannot read and takes note of it.
+	lenient bool
+	passed  []*CorruptError
 }
 
 // open finds out what kind of directory it is.
@@ -60,7 +64,7 @@ func (s *listing) refresh() error {
 		var err error
 		if s.dir != "" {
 			s.clean = readClean(s.dir, slog.New(slog.DiscardHandler))
-			if s.m, err = readManifest(s.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if s.m, err = readManifest(s.dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !s.pass(err) {
 				return err
 			}
 		}
@@ -72,6 +76,18 @@ func (s *listing) refresh() error {
 		}
 	}
 	return nil
+}
+
+// pass reports whether a listing does without what an error is about.
+func (s *listing) pass(err error) bool {
+	var corrupt *CorruptError
+	if !s.lenient || !errors.As(err, &corrupt) {
+		return false
+	}
+	if !slices.ContainsFunc(s.passed, func(c *CorruptError) bool { return c.File == corrupt.File }) {
+		s.passed = append(s.passed, corrupt)
+	}
+	return true
 }
 
 // complete reports whether all segments of the manifest are there.
@@ -91,7 +107,7 @@ func (s *listing) segmentOf(index uint64) int {
 }
 
 func (s *listing) list() ([]Segment, error) {
-	bases, err := listWAL(s.wal)
+	bases, err := listWAL(s.wal, s.pass)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +134,9 @@ func (s *listing) list() ([]Segment, error) {
 			base, err := strconv.ParseUint(name, 10, 64)
 			if _, have := bases[base]; !ok || err != nil || len(name) != 20 || have && (s.m == nil || base >= s.m.first()) {
 				continue
+			}
+			if s.m != nil && base >= s.m.first() && !s.m.lists(base) {
+				continue // of another log
 			}
 			if info, err := e.Info(); err == nil {
 				all = append(all, Segment{First: base, File: filepath.Join(archive, e.Name()), Size: info.Size(), Archived: true})

@@ -100,7 +100,7 @@ func (r *recovery) run() error {
 // inspect finds out what there is. It changes nothing.
 func (r *recovery) inspect() error {
 	var err error
-	if r.bases, err = listWAL(r.wal); err != nil {
+	if r.bases, err = listWAL(r.wal, nil); err != nil {
 		return err
 	}
 	if err = r.readIdentity(); err != nil {
@@ -158,8 +158,7 @@ func (r *recovery) checkFiles() error {
 			return &CorruptError{File: path, Index: s.base, Reason: "the segment is missing"}
 		}
 		if size != s.size {
-			return &CorruptError{File: path, Offset: min(size, s.size),
-				Reason: fmt.Sprintf("it has %d bytes, and had %d when it was sealed", size, s.size)}
+			return resized(path, size, s.size)
 		}
 	}
 	if _, ok := r.bases[m.open]; m.open != 0 && !ok {
@@ -435,8 +434,9 @@ func sealedSegment(wal string, e sealedEntry, last uint64) *segment {
 }
 
 // listWAL returns the segments in a wal directory with their sizes. Whatever
-// else lies there and is no danger is left alone.
-func listWAL(dir string) (map[uint64]int64, error) {
+// else lies there and is no danger is left alone; what is one is an error, if
+// pass, which may be nil, does not let it pass.
+func listWAL(dir string, pass func(error) bool) (map[uint64]int64, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -457,7 +457,11 @@ func listWAL(dir string) (map[uint64]int64, error) {
 		switch {
 		case strings.HasSuffix(name, ".START"), strings.HasSuffix(name, ".END"):
 			// The engine would remove segments because of it.
-			return nil, &CorruptError{File: filepath.Join(dir, name), Reason: "a truncation that this package never does; move the file away"}
+			err := &CorruptError{File: filepath.Join(dir, name), Reason: "a truncation that this package never does; move the file away"}
+			if pass == nil || !pass(err) {
+				return nil, err
+			}
+			continue
 		case len(name) != 20:
 			continue
 		}
@@ -469,7 +473,11 @@ func listWAL(dir string) (map[uint64]int64, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, &CorruptError{File: filepath.Join(dir, name), Index: base, Reason: "not a regular file"}
+			err := &CorruptError{File: filepath.Join(dir, name), Index: base, Reason: "not a regular file"}
+			if pass == nil || !pass(err) {
+				return nil, err
+			}
+			continue
 		}
 		bases[base] = info.Size()
 	}

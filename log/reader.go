@@ -176,6 +176,11 @@ func (r *Reader) enter() error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed or archived since it was listed
 		}
+		var corrupt *CorruptError
+		if errors.As(err, &corrupt) { // an archive that cannot be unpacked
+			r.err = err
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("log: read: %w", err)
 		}
@@ -283,8 +288,7 @@ func (r *Reader) missing(index uint64) bool {
 	case i < len(r.segments) && (r.segments[i].First == want || index == 0 && r.segments[0].First < want):
 		return false
 	case i < len(r.segments):
-		r.err = &CorruptError{File: filepath.Join(r.wal, segmentName(want)), Index: want,
-			Reason: fmt.Sprintf("records %d to %d are missing", want, r.segments[i].First-1)}
+		r.err = missingRecords(r.wal, want, r.segments[i].First)
 	default:
 		r.err = &CorruptError{File: filepath.Join(r.wal, segmentName(want)), Index: want, Reason: "the newest segment is missing"}
 	}
@@ -381,23 +385,21 @@ func (r *Reader) doubt(err error) error {
 }
 
 // Skip goes on behind damage: to the next record that verifies, in the same
-// segment or a later one. Its Index tells how many are lost.
+// segment or a later one. Its Index tells how many are lost. Each Skip comes
+// nearer to the end; when nothing follows, Next says io.EOF from then on.
 func (r *Reader) Skip() error {
-	if r.err == nil {
+	if r.err == nil || r.err == io.EOF {
 		return nil
 	}
 	r.err = nil
-	if r.src == nil { // a segment is missing before the first
-		if len(r.segments) > 0 {
-			r.next = r.segments[0].First
-		}
-		return nil
+	if r.src == nil { // the first segment is missing, or one cannot be unpacked
+		return r.skipTo(r.segmentOf(r.next) + 1)
 	}
 	size, err := r.src.size()
 	if err != nil {
 		return err
 	}
-	after := sort.Search(len(r.segments), func(i int) bool { return r.segments[i].First > r.at.First })
+	after := r.segmentOf(r.at.First) + 1
 	most := r.w.index + uint64(max(0, size-r.w.off))/headerSize
 	if after < len(r.segments) {
 		most = r.segments[after].First - 1
@@ -416,10 +418,19 @@ func (r *Reader) Skip() error {
 		}
 		return nil
 	}
-	if after < len(r.segments) {
-		r.next = r.segments[after].First
-		return r.Close()
+	if r.last && after == len(r.segments) {
+		r.over = true // there may be more one day
+		return nil
 	}
-	r.over = true
-	return nil
+	return r.skipTo(after)
+}
+
+// skipTo goes on with a segment of the listing.
+func (r *Reader) skipTo(i int) error {
+	if i == len(r.segments) { // the newest ones are missing
+		r.err = io.EOF
+		return nil
+	}
+	r.next = r.segments[i].First
+	return r.Close()
 }
