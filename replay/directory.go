@@ -138,26 +138,35 @@ func (d *directory) marks(ctx context.Context, i int) (marks, error) {
 
 // entries reads on from a local index. What is damaged is skipped and told.
 func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
-	return func(yield func(*Entry, error) bool) {
-		r, err := eventlog.OpenReader(d.path)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer r.Close()
-		if from <= d.list[0].first {
-			from = 0 // the reader then tells what is missing before the first segment
-		}
-		if err := r.Seek(from); err != nil {
-			if errors.Is(err, eventlog.ErrCompacted) {
-				err = fmt.Errorf("%w: %w", ErrNotKept, err)
-			}
-			yield(nil, err)
-			return
-		}
-		s := scanner{directory: d, reader: r, yield: yield, next: from}
-		s.run(ctx)
+	return func(yield func(*Entry, error) bool) { d.scan(ctx, from, nil, yield) }
+}
+
+// scan reads on from a local index to the end, and beyond it as long as idle,
+// when there is one, says that it is worth another look.
+func (d *directory) scan(ctx context.Context, from uint64, idle func() bool, yield func(*Entry, error) bool) {
+	r, err := eventlog.OpenReader(d.path)
+	if err != nil {
+		yield(nil, err)
+		return
 	}
+	defer r.Close()
+	if from <= d.list[0].first {
+		from = 0 // the reader then tells what is missing before the first segment
+	}
+	if err := r.Seek(from); err != nil {
+		yield(nil, kept(err))
+		return
+	}
+	s := scanner{directory: d, reader: r, yield: yield, next: from, idle: idle}
+	s.run(ctx)
+}
+
+// kept makes ErrNotKept of what the log says when something was removed.
+func kept(err error) error {
+	if errors.Is(err, eventlog.ErrCompacted) {
+		return fmt.Errorf("%w: %w", ErrNotKept, err)
+	}
+	return err
 }
 
 // scanner turns records into entries.
@@ -166,6 +175,7 @@ type scanner struct {
 	reader *eventlog.Reader
 	yield  func(*Entry, error) bool
 	entry  Entry
+	idle   func() bool
 	next   uint64  // index behind the last record that was read
 	damage *Damage // met, and not yet told because its end is not known
 	file   string  // as records name it
@@ -183,6 +193,10 @@ func (s *scanner) run(ctx context.Context) {
 		})
 		var corrupt *eventlog.CorruptError
 		switch {
+		case err == nil && s.idle != nil:
+			if !s.tell(0) || !s.idle() {
+				return
+			}
 		case err == nil:
 			s.end()
 			return
@@ -202,7 +216,7 @@ func (s *scanner) run(ctx context.Context) {
 				return
 			}
 		default:
-			s.yield(nil, err)
+			s.yield(nil, kept(err))
 			return
 		}
 	}

@@ -107,7 +107,8 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	flags.StringVar(&a.now, "now", "", "`time` that -15m and 14:03 are relative to, instead of the clock's")
 	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand(),
 		a.blameCommand(), a.showCommand(), a.bisectCommand(), a.statsCommand(), a.checkCommand(),
-		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand())
+		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand(),
+		a.followCommand())
 	return root
 }
 

@@ -209,6 +209,17 @@ func TestGolden(t *testing.T) {
 			"import n3.jsonl",
 			"log key.txt",
 		},
+		"follow.txt": {
+			"follow n1 -n 3 --until-caught-up",
+			"follow n1 --since n1:22 --cursor seen --until-caught-up -o jsonl",
+			"follow n2 --cursor seen --until-caught-up",
+			"follow n3 -n 5 --type Value* --cursor shown --until-caught-up -- sh -c :",
+			"follow n3 --cursor shown --since first --until-caught-up -- false",
+			"follow n3 -n 2 --until-caught-up -- false",
+			"follow n3 -n 999 --type NodeRemoved --until-caught-up",
+			"follow n3 --until head",
+			"follow key.txt --cursor key.txt",
+		},
 		"graph.txt": {
 			"log n1 --graph --since n1:14 --until n3:3",
 			"log n1 --graph --partition 2 -p -n 3",

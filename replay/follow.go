@@ -1,0 +1,275 @@
+package replay
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// Following says from where to follow a log, and remembers how far it came.
+type Following struct {
+	// After is which events were seen already. A nil vector stands for all that
+	// are there at the beginning. While a line is being handled it covers that
+	// line and all before it: saved then, it is an exact place to go on from, on
+	// the log of any node.
+	After events.Vector
+	// Filter chooses events; the others are passed over, in After too.
+	Filter Filter
+	// Poll is how long to wait at the end before looking again; 0 is 200 ms.
+	Poll time.Duration
+	// CaughtUp, when it is not nil, is called whenever the end was reached. When
+	// it returns false the following ends.
+	CaughtUp func() bool
+}
+
+// Unseen says that a log went on with a state received from a peer: what it
+// stands for cannot be shown event by event. It does not end a sequence.
+type Unseen struct {
+	Origin   string // of the events
+	From, To uint64 // sequences, both included
+}
+
+func (u *Unseen) Error() string {
+	return fmt.Sprintf("%s:%d to %s:%d came as a state only", u.Origin, u.From, u.Origin, u.To)
+}
+
+// Follow yields the events of a LOG in local order, those to come too, across
+// segments and their removal, until ctx ends or CaughtUp says so. A LOG that
+// cannot grow, such as a bundle, ends at its end. A *Damage or an *Unseen does
+// not end the sequence; every other error does, and wraps ErrNotKept when what
+// comes after f.After is not kept any more.
+func Follow(ctx context.Context, name string, f *Following) iter.Seq2[*Line, error] {
+	return func(yield func(*Line, error) bool) {
+		if f.Poll <= 0 {
+			f.Poll = 200 * time.Millisecond
+		}
+		t := tail{Following: f, yield: yield, line: Line{Names: new(Names)}}
+		var err error
+		if isURL(name) {
+			err = t.node(ctx, strings.TrimSuffix(name, "/"))
+		} else {
+			err = t.open(ctx, name)
+		}
+		if err != nil && err != errStop {
+			yield(nil, err)
+		}
+	}
+}
+
+// tail follows one log.
+type tail struct {
+	*Following
+	yield   func(*Line, error) bool
+	line    Line
+	decoder events.Decoder
+}
+
+func (t *tail) open(ctx context.Context, name string) error {
+	s, err := Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if names, err := s.Names(ctx); err == nil {
+		t.line.Names = names
+	}
+	segments := s.feed.segments()
+	from := segments[len(segments)-1].first
+	if t.After == nil {
+		heads, err := s.heads(ctx)
+		if err != nil {
+			return err
+		}
+		t.After = heads.Clone()
+	} else if from, err = s.after(ctx, t.After); err != nil {
+		return err
+	}
+	list := s.feed.entries(ctx, from)
+	if d, ok := s.feed.(*directory); ok {
+		list = d.follow(ctx, from, func() bool { return t.wait(ctx) })
+	}
+	for e, err := range list {
+		if err := t.take(e, err); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() == nil && t.CaughtUp != nil {
+		t.CaughtUp()
+	}
+	return ctx.Err()
+}
+
+// wait passes the time until it is worth another look.
+func (t *tail) wait(ctx context.Context) bool {
+	if t.CaughtUp != nil && !t.CaughtUp() {
+		return false
+	}
+	timer := time.NewTimer(t.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// take yields an event unless it was seen already.
+func (t *tail) take(e *Entry, err error) error {
+	if err == nil && e.IsEvent() {
+		if t.After.Covers(e.id()) {
+			return nil
+		}
+		err = e.loaded(&t.decoder)
+	}
+	var damage *Damage
+	switch {
+	case errors.As(err, &damage):
+		return t.tell(err)
+	case err != nil:
+		return err
+	case !e.IsEvent():
+		return t.state(e)
+	}
+	t.line.Names.Learn(&e.Event)
+	if next := t.After[e.log] + 1; e.seq > next {
+		if err := t.tell(&Unseen{t.line.Names.Log(e.log), next, e.seq - 1}); err != nil {
+			return err
+		}
+	}
+	t.After[e.log] = e.seq
+	if !t.Filter.Match(&e.Event, t.line.Names) {
+		return nil
+	}
+	t.line.Entry = *e
+	if !t.yield(&t.line, nil) {
+		return errStop
+	}
+	return nil
+}
+
+func (t *tail) tell(err error) error {
+	if !t.yield(nil, err) {
+		return errStop
+	}
+	return nil
+}
+
+// state goes on after a state that came in place of events.
+func (t *tail) state(e *Entry) error {
+	if e.Base {
+		return nil
+	}
+	state, err := projection.ReadSnapshot(e.Snapshot)
+	if err != nil {
+		return t.tell(&Damage{File: e.File, Offset: e.Offset, From: e.Index, Until: e.Index + 1, Reason: err.Error()})
+	}
+	t.line.Names.LearnState(state)
+	for _, h := range state.Heads() {
+		if next := t.After[h.Log] + 1; h.Seq >= next {
+			t.After[h.Log] = h.Seq
+			if err := t.tell(&Unseen{t.line.Names.Log(h.Log), next, h.Seq}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// after returns a local index before which all events are covered by v.
+func (s *Source) after(ctx context.Context, v events.Vector) (uint64, error) {
+	segments := s.feed.segments()
+	lo, hi := 0, len(segments) // those before lo begin with what is covered
+	for lo < hi {
+		mid := (lo + hi) / 2
+		m, err := s.marksAt(ctx, mid)
+		if err == nil && v.Dominates(m.vector()) {
+			lo = mid + 1
+		} else if err != nil && mid == 0 {
+			return segments[0].first, nil // damaged: read everything
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return 0, fmt.Errorf("%s: %w: events after the cursor are gone", s.Name, ErrNotKept)
+	}
+	return segments[lo-1].first, nil
+}
+
+// follow reads on from a local index. At the end it calls idle and, when that
+// says so, looks again.
+func (d *directory) follow(ctx context.Context, from uint64, idle func() bool) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) { d.scan(ctx, from, idle, yield) }
+}
+
+// node follows a live node by asking it again and again for what comes after
+// what was seen: that survives its restarts, and works through every proxy.
+func (t *tail) node(ctx context.Context, base string) error {
+	if t.After == nil {
+		body, err := get(ctx, base+"/cluster")
+		if err != nil {
+			return err
+		}
+		var c struct{ Vector events.Vector }
+		err = errors.Join(json.NewDecoder(io.LimitReader(body, maxFile)).Decode(&c), body.Close())
+		if err != nil {
+			return fmt.Errorf("GET %s/cluster: %w", base, err)
+		}
+		if t.After = c.Vector; t.After == nil {
+			t.After = events.Vector{}
+		}
+	}
+	first := true
+	for {
+		err := t.ask(ctx, base)
+		switch {
+		case err == errStop || ctx.Err() != nil:
+			return errors.Join(ctx.Err())
+		case err != nil && (first || errors.Is(err, ErrNotKept)):
+			return err
+		}
+		first = false
+		if !t.wait(ctx) {
+			return ctx.Err()
+		}
+	}
+}
+
+// ask takes what the node has after the cursor.
+func (t *tail) ask(ctx context.Context, base string) error {
+	body, err := get(ctx, base+"/events?after="+url.QueryEscape(t.After.String()))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	lines := bufio.NewReaderSize(body, 64<<10)
+	for n := 1; ; n++ {
+		line, err := readLine(lines)
+		if err == io.EOF && len(line) == 0 {
+			return nil
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+		var v events.Event
+		if err := v.UnmarshalJSON(line); err != nil {
+			return &LineError{base, n, err}
+		}
+		e := Entry{File: base, raw: v.Raw()}
+		e.glance, _ = glanceAt(e.raw)
+		if err := t.take(&e, nil); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package replay_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+// TestFollow follows a log while it is written, over many segments. It stops
+// after a random number of events, again and again, and goes on from its
+// cursor, on the log of another node, too: every event comes once, in the order
+// of its log.
+func TestFollow(t *testing.T) {
+	seed := seedOf(t)
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		h := replaytest.New(t, dir)
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		n2.Sync(n1)
+		n2.Join("second")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		seen := make(map[events.ID]int)
+		last := events.Vector{}
+		after := events.Vector{}
+		var wg sync.WaitGroup
+		wg.Go(func() { // ends when everything was seen
+			for len(seen) < 203 && ctx.Err() == nil {
+				f := &replay.Following{After: after.Clone()}
+				stop := 1 + r.IntN(40)
+				for l, err := range replay.Follow(ctx, filepath.Join(dir, []string{"n1", "n2"}[r.IntN(2)]), f) {
+					if err != nil {
+						t.Error(err)
+						break
+					}
+					id := l.Event.ID()
+					if seen[id]++; last[id.Log]+1 != id.Seq {
+						t.Errorf("%s after %d", id, last[id.Log])
+					}
+					last[id.Log] = id.Seq
+					if stop--; stop == 0 || len(seen) == 203 {
+						break
+					}
+				}
+				after = f.After
+			}
+		})
+		for range 200 {
+			time.Sleep(time.Duration(r.IntN(500)) * time.Millisecond)
+			n1.Set("k", "v")
+			n2.Sync(n1)
+		}
+		wg.Wait()
+		for id, n := range seen {
+			if n != 1 {
+				t.Errorf("%s came %d times", id, n)
+			}
+		}
+		if len(seen) != 203 {
+			t.Errorf("%d events, want 203", len(seen))
+		}
+		h.Close()
+	})
+}
+
+// TestFollowFromNow begins at the end, passes over what the filter refuses and
+// says when it has caught up.
+func TestFollowFromNow(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n := h.Node("n1")
+		n.Join("first")
+		caughtUp := 0
+		f := &replay.Following{Filter: replay.Filter{Types: []string{"Value*"}}}
+		f.CaughtUp = func() bool {
+			switch caughtUp++; caughtUp {
+			case 1:
+				n.Announce(events.NodeUpdated, events.ID{}, "to be passed over")
+				n.Set("k", "v")
+			case 3:
+				return false
+			}
+			return true
+		}
+		got := 0
+		for l, err := range replay.Follow(context.Background(), n.Dir(), f) {
+			if got++; err != nil || l.Event.Type != events.ValueSet {
+				t.Error(l, err)
+			}
+		}
+		if got != 1 || !f.After.Equal(n.State.Vector()) {
+			t.Errorf("%d events, at %s, want 1 at %s", got, f.After, n.State.Vector())
+		}
+		h.Close()
+	})
+}
+
+// TestFollowTellsWhatItCannotShow: events that came as a state, and a log that
+// does not reach back to the cursor.
+func TestFollowTellsWhatItCannotShow(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		n2.Join("second")
+		n2.TakeState(n1)
+		n2.Set("k", "v")
+		var unseen *replay.Unseen
+		shown, told := 0, 0
+		f := &replay.Following{After: make(map[events.LogID]uint64), CaughtUp: func() bool { return false }}
+		for _, err := range replay.Follow(context.Background(), n2.Dir(), f) {
+			if errors.As(err, &unseen) {
+				told++
+			} else if shown++; err != nil {
+				t.Error(err)
+			}
+		}
+		if told != 1 || unseen.From != 1 || unseen.To != 2 || shown != 3 {
+			t.Errorf("%d events, %d gaps, %v", shown, told, unseen)
+		}
+		h.Close()
+	})
+	_, logs := bundleOf(t, nil, filepath.Join(dir, "n2"))
+	f := &replay.Following{}
+	for _, err := range replay.Follow(context.Background(), logs[0].Name, f) {
+		t.Error("a bundle grew", err)
+	}
+}
