@@ -36,6 +36,7 @@ func TestFollow(t *testing.T) {
 		after := events.Vector{}
 		var wg sync.WaitGroup
 		wg.Go(func() { // ends when everything was seen
+			r := rand.New(rand.NewPCG(seed, 1))
 			for len(seen) < 203 && ctx.Err() == nil {
 				f := &replay.Following{After: after.Clone()}
 				stop := 1 + r.IntN(40)
