@@ -36,6 +36,9 @@ func (b *backend) Identity() transport.Identity {
 func (b *backend) Join(ctx context.Context, req *transport.JoinRequest) (*transport.JoinResponse, error) {
 	ck := b.ck()
 	k := ck.known().knowledge
+	if err := ck.refuse(req.Header); err != nil {
+		return nil, err
+	}
 	if err := ck.admit(ctx, k, req); err != nil {
 		return nil, err
 	}
@@ -48,7 +51,7 @@ func (b *backend) Join(ctx context.Context, req *transport.JoinRequest) (*transp
 	return resp, nil
 }
 
-// admit refuses who was removed, and who bears the name of a node that lives.
+// admit refuses who bears the name of a node that lives.
 func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.JoinRequest) error {
 	if req.Protocol != protocol {
 		return transport.Errorf(http.StatusUpgradeRequired, transport.ErrorProtocol,
@@ -63,11 +66,8 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 	}
 	n, ok := k.cluster.Node(req.From)
 	switch {
-	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr && n.Status != projection.StatusRemoved:
+	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr:
 		return nil // nobody else can be at its address
-	case n.Status == projection.StatusRemoved && n.Log == req.FromLog:
-		return transport.Errorf(http.StatusGone, transport.ErrorRemoved,
-			"node %q was removed; it may return with an empty data directory", req.From)
 	case n.Status != projection.StatusAlive && n.Status != projection.StatusSuspected:
 		return nil
 	}
@@ -87,7 +87,7 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 // Sync takes what a peer brings and answers with what it lacks.
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
-	if err := ck.gone(); err != nil {
+	if err := ck.refuse(req.Header); err != nil {
 		return nil, err
 	}
 	if len(req.Events) > 0 {
@@ -187,10 +187,10 @@ func unavailable(err error) error {
 // sender.
 func (b *backend) Probe(ctx context.Context, req *transport.ProbeRequest) (*transport.ProbeResponse, error) {
 	ck := b.ck()
-	k := ck.known().knowledge
-	if err := ck.gone(); err != nil {
+	if err := ck.refuse(req.Header); err != nil {
 		return nil, err
 	}
+	k := ck.known().knowledge
 	resp := &transport.ProbeResponse{Header: ck.header(req.From), Digest: k.digest, Equal: req.Digest == k.digest, Process: ck.process}
 	if n, ok := k.cluster.Node(ck.opt.NodeID); ok {
 		resp.Incarnation = n.Incarnation

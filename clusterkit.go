@@ -75,6 +75,9 @@ type ClusterKit struct {
 
 	joined chan struct{} // closed once this node has spoken
 
+	done     chan struct{} // closed when this node has stopped, by itself or not
+	doneOnce sync.Once
+
 	life struct {
 		sync.Mutex // guards the fields below
 		state      lifeState
@@ -109,7 +112,7 @@ func NewClusterKit(options Options) (*ClusterKit, error) {
 	ck := &ClusterKit{
 		opt: opt, config: opt.Config.view(), born: time.Now(),
 		jobs: make(chan *job, maxBatch), quit: make(chan struct{}), writerDone: make(chan struct{}),
-		joined: make(chan struct{}),
+		joined: make(chan struct{}), done: make(chan struct{}),
 	}
 	ck.settings = settingsHash(opt.Config)
 	ck.life.stopped = make(chan struct{})
@@ -156,11 +159,14 @@ func (ck *ClusterKit) openLog() error {
 	}
 	ck.log = log
 	ck.replica = newReplica(ck.opt.NodeID, log.Identity().Log, ck.config, coordination.Options{
-		RebalanceDelay: ck.opt.RebalanceDelay, StableFor: ck.opt.StableFor, ClaimDelay: ck.opt.ClaimDelay,
+		RemoveAfter: ck.opt.RemoveAfter, RebalanceDelay: ck.opt.RebalanceDelay, StableFor: ck.opt.StableFor, ClaimDelay: ck.opt.ClaimDelay,
 		Manual: ck.opt.Rebalance == Manual, Alone: len(ck.opt.KnownNodes) == 0,
 	})
 	if err := ck.replay(); err != nil {
 		return errors.Join(fmt.Errorf("clusterkit: replay %s: %w", ck.opt.DataDir, err), log.Close())
+	}
+	if selfRemoved(ck.replica.state.Cluster(), ck.opt.NodeID, log.Identity().Log) {
+		return errors.Join(fmt.Errorf("clusterkit: %s: %w", ck.opt.DataDir, ErrRemoved), log.Close())
 	}
 	if have := ck.replica.state.Cluster().Config; have.PartitionCount != 0 && have != ck.config {
 		return errors.Join(fmt.Errorf("clusterkit: %s belongs to a cluster with %+v, Options.Config says %+v",

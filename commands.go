@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/projection/coordination"
 )
 
@@ -79,12 +80,6 @@ func (ck *ClusterKit) member(id string) (*Node, error) {
 	return n, nil
 }
 
-// Remove takes a node out of the cluster for good: all its incarnations so
-// far. It may return only with an empty data directory.
-func (ck *ClusterKit) Remove(ctx context.Context, node string) (events.Event, error) {
-	return ck.order(ctx, events.NodeRemoved, node)
-}
-
 // Drain moves all partitions away from a node, which stays a member.
 func (ck *ClusterKit) Drain(ctx context.Context, node string) (events.Event, error) {
 	return ck.order(ctx, events.NodeDrained, node)
@@ -99,6 +94,9 @@ func (ck *ClusterKit) order(ctx context.Context, t events.Type, node string) (ev
 	n, err := ck.member(node)
 	if err != nil {
 		return events.Event{}, err
+	}
+	if n.Status == projection.StatusRemoved {
+		return events.Event{}, fmt.Errorf("clusterkit: node %q was removed", node)
 	}
 	order := &events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: "by command"}
 	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {

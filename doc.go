@@ -50,6 +50,10 @@
 // log has forked: see fork.go. And when two processes run under one NodeID the
 // one that started later stops with ErrDuplicateNodeID: see twin.go.
 //
+// A member that learns that it was removed ends its part in the cluster by
+// itself: commands return ErrRemoved, Done is closed, queries and /health go on
+// until Stop.
+//
 // # Crash points
 //
 // A crash before the sync of a batch loses the batch: nobody had seen it, no

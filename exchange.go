@@ -99,6 +99,7 @@ func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.Sy
 	began := time.Now()
 	resp, err := ck.client.Sync(ctx, to.addr, req)
 	if err != nil {
+		ck.heed(err)
 		return nil, fmt.Errorf("sync with %s at %s: %w", to.id, to.addr, err)
 	}
 	ck.metrics.SyncSentEvents(len(req.Events))

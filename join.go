@@ -163,6 +163,7 @@ func (ck *ClusterKit) introduce(ctx context.Context, addr string) (*transport.Jo
 		Settings: *settings(ck.config)}
 	resp, local, err := ck.client.Join(ctx, addr, req)
 	if err != nil {
+		ck.heed(err)
 		return nil, err
 	}
 	if ck.addr.Load() == nil {

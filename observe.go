@@ -24,6 +24,8 @@ func (ck *ClusterKit) observe(done []applied) {
 		switch a.event.Type {
 		case events.NodeSuspected, events.NodeFailed:
 			ck.prober.accused(a.event)
+		case events.BrakeLifted:
+			ck.brakeLifted(a.event, wall)
 		case events.NodeRecovered:
 			if a.event.Log == own {
 				ck.prober.refuted()
@@ -42,6 +44,9 @@ func (ck *ClusterKit) lookAround() {
 	}
 	ck.prober.update(cluster)
 	ck.spread.kick()
+	if selfRemoved(cluster, ck.opt.NodeID, ck.replica.log) {
+		ck.expel("by its own log")
+	}
 }
 
 // measure counts one applied event.
@@ -186,18 +191,22 @@ func (ck *ClusterKit) noteWall(peer string, wall int64, began time.Time) {
 	ck.metrics.ClockSkew(peer, time.UnixMilli(wall).Sub(middle))
 }
 
-// isolated reports whether other members are known and none is reachable.
+// isolated reports whether other members are known and none of them answers.
 func (ck *ClusterKit) isolated() bool {
-	c := ck.known().cluster
-	if len(others(c, ck.opt.NodeID)) > 0 {
-		return false
-	}
+	c, known := ck.known().cluster, false
 	for i := range c.Nodes {
-		if n := &c.Nodes[i]; n.ID != ck.opt.NodeID && n.Status == projection.StatusFailed {
-			return true
+		n := &c.Nodes[i]
+		if n.ID == ck.opt.NodeID {
+			continue
+		}
+		switch n.Status {
+		case projection.StatusAlive, projection.StatusLeaving:
+			return false
+		case projection.StatusSuspected, projection.StatusFailed:
+			known = true
 		}
 	}
-	return false
+	return known
 }
 
 func (ck *ClusterKit) metricOptions() metrics.Options {

@@ -72,6 +72,9 @@ type Options struct {
 	// kept for it before they are replaced. Default: 60 s. Negative: not at
 	// all.
 	RebalanceDelay time.Duration
+	// RemoveAfter is how long a node must have been failed before the
+	// coordinator removes it from the cluster. Default: 72 h. Negative: never.
+	RemoveAfter time.Duration
 	// StableFor is how long membership must not have changed before copies
 	// move for the sake of balance. Default: the larger of 5 s and 10 s times
 	// the decimal logarithm of the number of nodes. Negative: no wait.

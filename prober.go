@@ -173,6 +173,7 @@ func (p *prober) probe(a swim.Probe) {
 	report := swim.Report{ID: a.ID}
 	switch {
 	case err != nil:
+		p.ck.heed(err)
 		report.Detail = err.Error()
 	case resp.Degraded != "":
 		report.Detail = "answers that " + resp.Degraded
@@ -242,14 +243,52 @@ func (ck *ClusterKit) reach(ctx context.Context, req *transport.ProbeRequest) bo
 	return err == nil && resp.Degraded == ""
 }
 
-// accuse writes an accusation, unless what it rests on has changed meanwhile.
+// accuse writes an accusation, unless what it rests on has changed meanwhile. A
+// verdict that the brake holds back is tried again until it may be written or
+// is refuted.
 func (p *prober) accuse(t events.Type, rank uint8, node string, incarnation uint64, reason string) {
-	p.ck.run(func() { // ends when the writer has answered
-		err := p.ck.do(p.ck.ctx, func(r *replica, wall int64) error { return r.accuse(wall, t, rank, node, incarnation, reason) })
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) {
-			p.ck.opt.Logger.Warn("accusation not written", "node", node, "err", err)
+	p.ck.run(func() { // ends when the writer has answered, or with the node's context
+		for {
+			wait, err := ask(p.ck.ctx, p.ck, func(r *replica, wall int64) (time.Duration, error) {
+				if t == events.NodeFailed {
+					if wait, err := p.held(r, wall, node, incarnation); wait > 0 || err != nil {
+						return wait, err
+					}
+				}
+				return 0, r.accuse(wall, t, rank, node, incarnation, reason)
+			})
+			if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) {
+				p.ck.opt.Logger.Warn("accusation not written", "node", node, "err", err)
+			}
+			if err != nil || wait == 0 {
+				return
+			}
+			select {
+			case <-time.After(min(wait, brakePatience)):
+			case <-p.ck.ctx.Done():
+				return
+			}
 		}
 	})
+}
+
+// brakePatience is how often a verdict is tried again that the brake held back:
+// an operator may have lifted it.
+const brakePatience = time.Second
+
+// held returns how long the brake holds a verdict back, which is 0 also when
+// the verdict no longer stands.
+func (p *prober) held(r *replica, wall int64, node string, incarnation uint64) (time.Duration, error) {
+	if err := p.ck.persist(); err != nil { // the brake counts what this batch has staged
+		return 0, err
+	}
+	n, ok := r.state.Cluster().Node(node)
+	if !ok || n.Incarnation != incarnation || n.Status != projection.StatusSuspected || !r.spoken || r.stopping {
+		return 0, nil
+	}
+	now := p.ck.now()
+	again, err := r.hold(now, wall, n, "its failure")
+	return time.Duration(max(again-now, 0)) * time.Millisecond, err
 }
 
 // accused answers a peer that says, in its probe, that this node is suspected

@@ -37,6 +37,8 @@ type replica struct {
 	leaving  bool               // it has said that it is about to leave for good
 	stopping bool               // it has said goodbye and answers no accusation
 
+	heldUntil int64 // until then it need not be recorded again that the brake holds
+
 	staged   []events.Event
 	heads    map[events.LogID]events.Head // of the logs with staged events
 	versions map[string]uint64            // of the registers with staged events
@@ -349,6 +351,10 @@ func (r *replica) carryOut(wall int64, cluster *projection.Cluster, d coordinati
 		if err := r.claim(wall, d); err != nil {
 			return err
 		}
+	}
+	if n, ok := cluster.Node(d.Remove); ok {
+		_, err := r.remove(wall, n, "", d.Cause, d.Reason)
+		return err
 	}
 	if len(d.Assignments) == 0 {
 		return nil

@@ -80,6 +80,7 @@ func (ck *ClusterKit) stop(farewell func()) error {
 		close(ck.writerDone)
 	}
 	ck.life.err = ck.closeLog()
+	ck.finish()
 	close(ck.life.stopped)
 	return ck.life.err
 }

@@ -69,7 +69,7 @@ func (r *replica) defend(wall int64) error {
 }
 
 // Err returns why this node has stopped working by itself: ErrFailed,
-// ErrDuplicateNodeID, or nil while it works or after Stop.
+// ErrDuplicateNodeID, ErrRemoved, or nil while it works or after Stop.
 func (ck *ClusterKit) Err() error {
 	if ck.failed.Load() {
 		return ErrFailed
@@ -80,19 +80,25 @@ func (ck *ClusterKit) Err() error {
 	return nil
 }
 
-// halt makes this node say nothing more, because another one speaks in its
-// name. Its background work ends, which wakes who waits for it.
+// halt makes this node say nothing more, because another one speaks in its name
+// or because it was removed. Its background work ends, which wakes who waits for
+// it.
 func (ck *ClusterKit) halt(err error, why string, args ...any) {
 	if ck.halted.CompareAndSwap(nil, &err) {
 		ck.opt.Logger.Error("this node stops: "+why, args...)
 		ck.cancel()
+		ck.finish()
 	}
 }
 
 // gone refuses to speak in a name that belongs to another process.
 func (ck *ClusterKit) gone() error {
-	if err := ck.halted.Load(); err != nil {
-		return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode, "%v", *err)
+	err := ck.halted.Load()
+	switch {
+	case err == nil:
+		return nil
+	case *err == ErrRemoved:
+		return unavailable(ErrRemoved)
 	}
-	return nil
+	return transport.Errorf(http.StatusConflict, transport.ErrorDuplicateNode, "%v", *err)
 }

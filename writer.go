@@ -203,6 +203,7 @@ func (ck *ClusterKit) persist() error {
 // stays up and answers queries from what was durable.
 func (ck *ClusterKit) fail(err error) {
 	if ck.failed.CompareAndSwap(false, true) {
+		defer ck.finish()
 		ck.opt.Logger.Error("the log failed; this node takes no more commands until it is restarted", "err", err)
 	}
 }

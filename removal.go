@@ -1,0 +1,163 @@
+package clusterkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/transport"
+)
+
+// ErrRemoved is what commands, Ready, Err and NewClusterKit return when this node
+// was removed from the cluster. It may return with an empty data directory.
+var ErrRemoved = errors.New("clusterkit: this node was removed from the cluster; it may return with an empty data directory")
+
+// BrakeError is returned by Remove when with this node more than half of the
+// members would have failed or been removed within a minute: who sees so much
+// at once is more likely ill itself. LiftBrake overrides it.
+type BrakeError struct {
+	Node  string
+	Again time.Duration // when it may be tried again
+}
+
+func (e *BrakeError) Error() string {
+	return fmt.Sprintf("clusterkit: with %q more than half of the members would be lost within a minute; try again in %v, or lift the brake",
+		e.Node, e.Again.Round(time.Second))
+}
+
+// removalLeap is by how much a removal goes beyond what it knows: in the version
+// of the order, so that no concurrent order to drain, or to drain no longer,
+// undoes it; and in the incarnation, so that a node that has not heard of it and
+// starts or refutes meanwhile stays removed. Who returns has learnt of it and
+// takes a higher one.
+const removalLeap = 1 << 20
+
+// Remove takes a node out of the cluster for good. The others tell it, and it
+// stops: see Done. It may return only with an empty data directory. A node
+// cannot remove itself: see Leave. When too many are lost at once the removal
+// is refused with a *BrakeError; that is recorded as BrakeHeld.
+func (ck *ClusterKit) Remove(ctx context.Context, node string) (events.Event, error) {
+	if node == ck.opt.NodeID {
+		return events.Event{}, errors.New("clusterkit: a node cannot remove itself; it can Leave")
+	}
+	if _, err := ck.member(node); err != nil {
+		return events.Event{}, err
+	}
+	var held *BrakeError
+	made, err := ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		if err := ck.persist(); err != nil { // the brake counts what this batch has staged
+			return nil, err
+		}
+		n, ok := r.state.Cluster().Node(node)
+		if !ok {
+			return nil, fmt.Errorf("clusterkit: there is no node %q", node)
+		}
+		now := ck.now()
+		again, err := r.hold(now, wall, n, "its removal by command")
+		if err != nil {
+			return nil, err
+		}
+		if again > 0 {
+			held = &BrakeError{Node: node, Again: time.Duration(again-now) * time.Millisecond}
+			return &events.Event{}, nil // what hold has staged is kept
+		}
+		return r.remove(wall, n, "operator:"+ck.opt.NodeID, events.ID{}, "by command")
+	})
+	if err == nil && held != nil {
+		return events.Event{}, held
+	}
+	return made, err
+}
+
+// LiftBrake lets any number of members fail or be removed for a minute, on
+// every node that learns of it in time. It is recorded as BrakeLifted, with the
+// reason.
+func (ck *ClusterKit) LiftBrake(ctx context.Context, reason string) (events.Event, error) {
+	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
+		return r.emit(wall, events.Event{Type: events.BrakeLifted, Actor: "operator:" + ck.opt.NodeID,
+			Body: events.Encode(&events.NodeOrder{Reason: legible(reason)})})
+	})
+}
+
+// liftMillis is how old the news that the brake is lifted may be.
+const liftMillis = 60_000
+
+// brakeLifted lets the brake go, unless the news comes from an old history. A
+// wrong clock can at worst lift it, or not lift it.
+func (ck *ClusterKit) brakeLifted(e *events.Event, wall int64) {
+	if age := wall - e.Time.Millis(); age < liftMillis && age > -liftMillis {
+		ck.replica.coordination.LiftBrake(ck.now())
+	}
+}
+
+// hold returns when to ask again if a node must not be lost now, and records
+// that once a minute; 0 if it may be.
+func (r *replica) hold(now, wall int64, n *Node, what string) (again int64, err error) {
+	ok, again := r.coordination.MayLose(r.state.Cluster(), n.ID, now)
+	if ok {
+		return 0, nil
+	}
+	if now >= r.heldUntil {
+		r.heldUntil = now + liftMillis
+		_, err = r.emit(wall, events.Event{Type: events.BrakeHeld, Cause: n.Cause(),
+			Body: events.Encode(&events.NodeOrder{Node: n.ID, Incarnation: n.Incarnation,
+				Reason: what + " is held back: more than half of the members would be lost within a minute"})})
+	}
+	return again, err
+}
+
+// remove stages a removal, of all incarnations that do not know of it and of the
+// log.
+func (r *replica) remove(wall int64, n *Node, actor string, cause events.ID, reason string) (*events.Event, error) {
+	register := events.AdminRegister(n.ID)
+	return r.emit(wall, events.Event{Type: events.NodeRemoved, Register: register, Version: r.version(register) + removalLeap,
+		Actor: actor, Cause: cause, Body: events.Encode(&events.NodeOrder{Node: n.ID, Incarnation: n.Incarnation + removalLeap,
+			Log: n.Log.String(), Reason: reason})})
+}
+
+// Done returns a channel that is closed when this node has stopped by itself, and
+// Err says why, or when Stop or Leave is done. A node that has stopped by itself
+// still answers queries and people, with /health 503, until Stop.
+func (ck *ClusterKit) Done() <-chan struct{} { return ck.done }
+
+// finish closes Done.
+func (ck *ClusterKit) finish() { ck.doneOnce.Do(func() { close(ck.done) }) }
+
+// expel ends this node's part in the cluster, for somebody has removed it. It
+// does not block; what runs in the background ends soon after.
+func (ck *ClusterKit) expel(told string) {
+	if ck.ctx.Err() == nil {
+		ck.halt(ErrRemoved, "it was removed from the cluster; it may return with an empty data directory", "told", told)
+	}
+}
+
+// heed looks whether a peer's answer says that this node was removed.
+func (ck *ClusterKit) heed(err error) {
+	var e *transport.Error
+	if errors.As(err, &e) && e.Code == transport.ErrorRemoved {
+		ck.expel(e.Message)
+	}
+}
+
+// selfRemoved reports whether a view says that a node was removed that writes
+// this log.
+func selfRemoved(cluster *Cluster, node string, log events.LogID) bool {
+	n, ok := cluster.Node(node)
+	return ok && n.Status == projection.StatusRemoved && n.Log == log
+}
+
+// refuse is the answer to a removed node, and of one, whatever is asked.
+func (ck *ClusterKit) refuse(from transport.Header) error {
+	if err := ck.gone(); err != nil {
+		return err
+	}
+	if !selfRemoved(ck.known().cluster, from.From, from.FromLog) {
+		return nil
+	}
+	return transport.Errorf(http.StatusGone, transport.ErrorRemoved,
+		"node %q was removed; it may return with an empty data directory", from.From)
+}
