@@ -45,16 +45,20 @@ func (ck *ClusterKit) keepCheckpoint() {
 	}
 }
 
-// writeCheckpoint lets the writer take the state and writes it beside it, so
-// that no command waits for the file.
+// writeCheckpoint lets the writer take the state and encodes and writes it
+// beside it, so that no command waits for that.
 func (ck *ClusterKit) writeCheckpoint() error {
 	began := time.Now()
-	b, err := ask(ck.ctx, ck, func(r *replica, _ int64) ([]byte, error) {
+	encode, err := ask(ck.ctx, ck, func(r *replica, _ int64) (func() ([]byte, error), error) {
 		if err := ck.persist(); err != nil { // what this batch staged before
 			return nil, err
 		}
-		return projection.EncodeCheckpoint(r.state, ck.log.Last())
+		return projection.TakeCheckpoint(r.state, ck.log.Last()), nil
 	})
+	if err != nil {
+		return err
+	}
+	b, err := encode()
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,10 @@ type prober struct {
 	mu       sync.Mutex // guards the fields below
 	detector *swim.Detector
 	nodes    []Node // of the newest view that the detector has seen
-	from     int64  // when it may begin; 0: not known yet
-	synced   int64  // when a probe last began an exchange
+	from     int64  // when it may begin
+	latest   int64  // and when it begins at the latest; 0: not known yet
+	begun    bool
+	synced   int64 // when a probe last began an exchange
 }
 
 func newProber(ck *ClusterKit) *prober {
@@ -43,7 +45,7 @@ func (p *prober) run() {
 	for {
 		p.mu.Lock()
 		next := p.detector.Next()
-		begin := len(p.nodes) == 0 && p.from > 0
+		begin := !p.begun && p.latest > 0
 		if begin {
 			next = p.from
 		}
@@ -69,10 +71,14 @@ func (p *prober) run() {
 	}
 }
 
-// patience is for how many intervals a node that has just joined accuses
-// nobody. When many start together everybody is busy learning, and who is slow
-// to answer then is not gone.
-const patience = 2
+// How many intervals a node that has just joined looks on before it probes:
+// until membership was quiet for so long, or at the latest. When many start
+// together everybody is busy learning, and who is slow to answer then is not
+// gone.
+const (
+	quiet    = 2
+	patience = 10
+)
 
 // update tells the detector of a new view. A node that has not joined accuses
 // nobody, so until then, and for a little longer, there is nothing to detect.
@@ -82,17 +88,25 @@ func (p *prober) update(cluster *projection.Cluster) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.from == 0 {
-		p.from = p.ck.now() + patience*p.ck.opt.ProbeInterval.Milliseconds()
-		signal(p.woken)
+	same := len(p.nodes) == len(cluster.Nodes) && (len(p.nodes) == 0 || &p.nodes[0] == &cluster.Nodes[0])
+	p.nodes = cluster.Nodes
+	if now := p.ck.now(); !p.begun {
+		interval := p.ck.opt.ProbeInterval.Milliseconds()
+		if p.latest == 0 {
+			p.latest = now + patience*interval
+		}
+		if !same {
+			p.from = min(now+quiet*interval, p.latest)
+			signal(p.woken)
+		}
+		if now < p.from {
+			return
+		}
+		p.begun, same = true, false
 	}
-	if p.ck.now() < p.from {
+	if same {
 		return
 	}
-	if len(p.nodes) == len(cluster.Nodes) && (len(p.nodes) == 0 || &p.nodes[0] == &cluster.Nodes[0]) {
-		return // the same list
-	}
-	p.nodes = cluster.Nodes
 	members := make([]swim.Member, 0, len(cluster.Nodes))
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]

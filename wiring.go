@@ -23,6 +23,7 @@ func (ck *ClusterKit) serverOptions() transport.ServerOptions {
 func (ck *ClusterKit) clientOptions() transport.ClientOptions {
 	return transport.ClientOptions{
 		Secret: ck.opt.Secret, TLS: ck.opt.TLS, DialContext: ck.opt.DialContext, Hooks: ck.hooks(),
+		Brief: func() bool { return len(ck.known().cluster.Nodes) > everyone+1 },
 	}
 }
 

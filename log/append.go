@@ -70,6 +70,7 @@ type group struct {
 const (
 	maxGroupBytes    = 1 << 20
 	maxGroupRequests = 4096
+	maxSpareBytes    = 64 << 10 // of a group whose buffers are used again
 )
 
 // queue gathers requests while the group before them is being written.
@@ -170,7 +171,7 @@ func (l *Log) commit(g *group) error {
 	if l.o.Hooks.Appended != nil {
 		l.o.Hooks.Appended(int(c.index-durable), g.bytes, time.Since(began))
 	}
-	if c.at-w.size > maxGroupBytes {
+	if c.at-w.size > maxSpareBytes {
 		w.payload, w.batch = nil, wal.Batch{} // a rare giant does not stay in memory
 	}
 	w.size = c.at

@@ -48,8 +48,17 @@ const (
 // The checksum is the SHA-256 of all bytes before the line it is in, which is
 // what "head -n -2 cluster-state.json | sha256sum" prints. Equal states and
 // indexes give equal bytes.
-func EncodeCheckpoint(s *State, index uint64) ([]byte, error) {
-	b, err := json.MarshalIndent(checkpoint{CheckpointFormat, index, s.Cluster(), s.AppendSnapshot(nil)}, "", "  ")
+func EncodeCheckpoint(s *State, index uint64) ([]byte, error) { return TakeCheckpoint(s, index)() }
+
+// TakeCheckpoint takes from s what EncodeCheckpoint needs and returns the rest
+// of the work, most of it, which may be done while s changes.
+func TakeCheckpoint(s *State, index uint64) (encode func() ([]byte, error)) {
+	c := checkpoint{CheckpointFormat, index, s.Cluster(), s.AppendSnapshot(nil)}
+	return c.encode
+}
+
+func (c checkpoint) encode() ([]byte, error) {
+	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("projection: encode checkpoint: %w", err)
 	}

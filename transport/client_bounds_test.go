@@ -257,6 +257,35 @@ func TestIdleConnections(t *testing.T) {
 	})
 }
 
+// TestBriefProbes shows that a probe leaves no connection behind when that is
+// wanted, and that a sync still does.
+func TestBriefProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		brief := true
+		w := newWorld(t, transport.ServerOptions{}, transport.ClientOptions{Brief: func() bool { return brief }})
+		for _, want := range []int{0, 1} {
+			if _, err := w.client.Probe(t.Context(), worldAddr, probeRequest()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if w.net.Conns() != want {
+				t.Errorf("%d connections kept after a probe, want %d", w.net.Conns(), want)
+			}
+			brief = false
+		}
+		brief = true
+		for range 2 {
+			if _, err := w.client.Sync(t.Context(), worldAddr, syncRequest()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if w.net.Conns() != 1 {
+			t.Errorf("%d connections kept after syncs, want 1", w.net.Conns())
+		}
+	})
+}
+
 // TestNoProxy shows that the environment does not send requests elsewhere.
 func TestNoProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://proxy.test:3128")

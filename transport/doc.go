@@ -76,8 +76,8 @@
 // 64 MiB of an answer to a sync that says, before anything large, that it is a
 // snapshot; 64 KiB of a refusal. It connects within 2 s, waits 10 s for the
 // beginning of an answer and 30 s for its end, unless the context says less.
-// It keeps 8 idle connections in all, one to each node, for 15 s: a node that
-// talks to a hundred others has some 25 goroutines for it. A sync or a probe
+// It keeps 8 idle connections in all, one to each node, for 15 s; those of
+// probes it need not keep at all, see ClientOptions.Brief. A sync or a probe
 // whose kept connection turns out to be dead is sent again; a join is not.
 //
 // Failures tell what they are through errors.Is: [ErrUnreachable],
