@@ -79,7 +79,7 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	}
 	defer func() { a.allDamaged(t.Damage()) }()
 	if t.Omitted > 0 {
-		a.note("%d events have no marker: there are too many", t.Omitted)
+		a.note("%d events have no sign: the application wrote too many", t.Omitted)
 	}
 	if f.file == "-" {
 		return write(t, a.out)
