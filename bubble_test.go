@@ -307,3 +307,40 @@ func TestNewAddress(t *testing.T) {
 		b.agree(5*time.Second, b.nodes)
 	})
 }
+
+// TestRetentionByAge removes what is old while the node runs, busy or idle.
+func TestRetentionByAge(t *testing.T) {
+	inBubbleWith(t, 1, func(_ int, o *clusterkit.Options) {
+		o.SegmentSize, o.Retention = 4<<10, clusterkit.Retention{Age: time.Hour}
+	}, func(b *bubble) {
+		ck := b.nodes[0]
+		segments := func() int {
+			files, err := filepath.Glob(filepath.Join(b.dir, "0", "wal", "*"))
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			return len(files)
+		}
+		for range 200 {
+			if _, err := ck.Set(b.t.Context(), "k", []byte("a value of some length, so that there are segments")); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		many := segments()
+		time.Sleep(50 * time.Minute)
+		if n := segments(); many < 5 || n != many {
+			b.t.Errorf("after 50 minutes there are %d segments, there were %d", n, many)
+		}
+		time.Sleep(time.Hour)
+		if n := segments(); n != 2 {
+			b.t.Errorf("after 110 minutes there are %d segments, want the open one and the one before", n)
+		}
+		if err := ck.Stop(); err != nil {
+			b.t.Fatal(err)
+		}
+		b.nodes[0] = b.start(0)
+		if _, ok := b.nodes[0].Value("k"); !ok {
+			b.t.Error("the value is gone")
+		}
+	})
+}

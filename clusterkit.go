@@ -150,9 +150,9 @@ func (ck *ClusterKit) assemble() error {
 func (ck *ClusterKit) openLog() error {
 	log, err := eventlog.Open(ck.opt.DataDir, eventlog.Options{
 		NodeID: ck.opt.NodeID, Cluster: ck.config.ClusterName,
-		SegmentSize: ck.opt.SegmentSize,
-		Snapshot:    func() []byte { return ck.replica.state.AppendSnapshot(nil) },
-		Logger:      ck.opt.Logger,
+		SegmentSize: ck.opt.SegmentSize, Retention: ck.opt.Retention,
+		Snapshot: func() []byte { return ck.replica.state.AppendSnapshot(nil) },
+		Logger:   ck.opt.Logger,
 	})
 	if err != nil {
 		return fmt.Errorf("clusterkit: open %s: %w", ck.opt.DataDir, err)

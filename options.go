@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -95,6 +96,11 @@ type Options struct {
 
 	// SegmentSize is the size of a log segment in bytes. Default: 4 MiB.
 	SegmentSize int
+	// Retention bounds the history that this node keeps, by age, by bytes, or
+	// both; what goes may be archived. Whole segments go while the node runs.
+	// Who asks for events that are no longer kept gets the state instead. Nodes
+	// may differ in it. Default: all is kept.
+	Retention Retention
 
 	// Secret signs every request and response between nodes (HMAC-SHA256); all
 	// nodes need the same. Several, separated by newlines, are accepted and
@@ -116,6 +122,9 @@ type Options struct {
 	// DialContext is used to reach other nodes. Default: the network.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }
+
+// Retention bounds the history that a node keeps; the zero value keeps all.
+type Retention = eventlog.Retention
 
 // Config is what all nodes of a cluster must agree on; a node with another one
 // is refused and told which fields differ. The zero value of a field takes its
@@ -161,6 +170,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.SegmentSize < 0 {
 		fail("SegmentSize", "%d is negative", o.SegmentSize)
+	}
+	if o.Retention.Age < 0 || o.Retention.Bytes < 0 {
+		fail("Retention", "%+v is negative", o.Retention)
 	}
 	if err := checkMetadata(o.Services, o.Metadata); err != nil {
 		fail("Metadata", "%v", err)

@@ -14,7 +14,7 @@ import (
 func TestOptionsReportAllMistakesAtOnce(t *testing.T) {
 	_, err := clusterkit.NewClusterKit(clusterkit.Options{
 		NodeID: "no spaces", HTTPAddr: "nonsense", AdvertiseAddr: ":80", KnownNodes: []string{"ok:1", "bad"},
-		SyncInterval: time.Millisecond, ProbeInterval: -1, Weight: 5000, SegmentSize: -1, Rebalance: 7, Zone: "a\nb",
+		SyncInterval: time.Millisecond, ProbeInterval: -1, Weight: 5000, SegmentSize: -1, Retention: clusterkit.Retention{Age: -1}, Rebalance: 7, Zone: "a\nb",
 		Metadata: map[string]string{"k": strings.Repeat("x", 5000)},
 		Config:   &clusterkit.Config{ClusterName: "a b", PartitionCount: -1, ReplicationFactor: 99},
 	})
@@ -22,7 +22,7 @@ func TestOptionsReportAllMistakesAtOnce(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, field := range []string{"NodeID", "DataDir", "HTTPAddr", "AdvertiseAddr", "KnownNodes[1]", "SyncInterval",
-		"ProbeInterval", "Weight", "SegmentSize", "Rebalance", "Zone", "Metadata",
+		"ProbeInterval", "Weight", "SegmentSize", "Retention", "Rebalance", "Zone", "Metadata",
 		"Config.ClusterName", "Config.PartitionCount", "Config.ReplicationFactor"} {
 		if !strings.Contains(err.Error(), "Options."+field+":") {
 			t.Errorf("the error does not name %s:\n%v", field, err)

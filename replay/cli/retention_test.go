@@ -1,0 +1,88 @@
+package cli_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	eventlog "github.com/skshohagmiah/clusterkit/log"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+// TestHistoryNotKept asks for what retention has removed: that is not enough
+// evidence, and no damage. With an archive nothing is gone.
+func TestHistoryNotKept(t *testing.T) {
+	for _, archived := range []bool{false, true} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			h := replaytest.New(t, dir)
+			n := h.Node("n1")
+			n.Join("first node")
+			for len(n.Events()) < 300 {
+				n.Set("k", "v")
+			}
+			h.Close()
+		})
+		t.Chdir(dir)
+		commands := []string{"state n1 --at @20 -o json", "log n1 @2..@30 -o jsonl", "blame value/k n1 --at @40", "show @20 n1"}
+		before := make(map[string]string)
+		for _, command := range commands {
+			code, out, errs := run(strings.Fields(command)...)
+			if code != 0 {
+				t.Fatalf("%s exits %d: %s", command, code, errs)
+			}
+			before[command] = out
+		}
+		files := len(segmentsOf(t, "n1"))
+		removeOld(t, filepath.Join(dir, "n1"), archived)
+		if n := len(segmentsOf(t, "n1")); n >= files || n != 2 {
+			t.Fatalf("%d segments, there were %d", n, files)
+		}
+		for _, command := range commands {
+			code, out, errs := run(strings.Fields(command)...)
+			out = strings.NewReplacer("n1/archive/", "n1/wal/", ".gz", "").Replace(out) // show names the file
+			switch {
+			case archived && (code != 0 || out != before[command]):
+				t.Errorf("with an archive %s exits %d: %s\n%s\nwas\n%s", command, code, errs, out, before[command])
+			case !archived && code != 5:
+				t.Errorf("%s exits %d, want 5: %s\n%s", command, code, errs, out)
+			}
+		}
+		if code, out, errs := run("verify", "n1"); code != 0 {
+			t.Errorf("verify exits %d: %s%s", code, out, errs)
+		}
+		if code, _, errs := run("state", "n1"); code != 0 {
+			t.Errorf("state exits %d: %s", code, errs)
+		}
+	}
+}
+
+// removeOld opens a log as a node does that keeps as little as it can.
+func removeOld(t *testing.T, dir string, archived bool) {
+	t.Helper()
+	r := eventlog.Retention{Bytes: 1}
+	if archived {
+		r.Archive = filepath.Join(dir, "archive")
+	}
+	bases, err := filepath.Glob(filepath.Join(dir, "wal", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed := make(chan bool, len(bases))
+	l, err := eventlog.Open(dir, eventlog.Options{NodeID: "n1", Cluster: "test", SegmentSize: 4096, Retention: r,
+		Snapshot: func() []byte { return projection.NewState().AppendSnapshot(nil) },
+		Hooks:    eventlog.Hooks{Removed: func(_ eventlog.Segment, archived bool) { removed <- archived }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range len(bases) - 2 {
+		if <-removed != archived {
+			t.Error("a segment went elsewhere")
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
