@@ -228,7 +228,7 @@ func (p *prober) ask(a swim.Indirect, via swim.Member) {
 	ctx, cancel := context.WithTimeout(p.ck.ctx, time.Duration(a.Timeout)*time.Millisecond)
 	defer cancel()
 	resp, err := p.ck.client.Probe(ctx, via.Addr, &transport.ProbeRequest{Header: p.ck.header(via.ID),
-		Digest: p.ck.known().digest, Target: a.Target, TargetAddr: a.Addr})
+		Digest: p.ck.known().digest, Target: a.Target, TargetAddr: a.Addr, Reach: uint64(max(a.Reach, 0))})
 	report := swim.Report{ID: a.ID}
 	switch {
 	case err != nil:
@@ -243,6 +243,17 @@ func (p *prober) ask(a swim.Indirect, via swim.Member) {
 	}
 }
 
+// relayTime is how long a member is tried on behalf of another: as long as that
+// one waits for it itself, which is longer when it is not well, but not so long
+// that a stranger could hold many requests.
+func relayTime(asked uint64, interval time.Duration) time.Duration {
+	const slowest = 4 // intervals: the longest time-out of a node that is not well
+	if asked == 0 {
+		return interval / 2
+	}
+	return min(time.Duration(min(asked, uint64(time.Hour/time.Millisecond)))*time.Millisecond, slowest*interval)
+}
+
 // reach probes a member on behalf of another, at the address that this node
 // knows: a stranger cannot make it dial anything else.
 func (ck *ClusterKit) reach(ctx context.Context, req *transport.ProbeRequest) bool {
@@ -251,7 +262,7 @@ func (ck *ClusterKit) reach(ctx context.Context, req *transport.ProbeRequest) bo
 	if !ok {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, ck.opt.ProbeInterval/2)
+	ctx, cancel := context.WithTimeout(ctx, relayTime(req.Reach, ck.opt.ProbeInterval))
 	defer cancel()
 	resp, err := ck.client.Probe(ctx, n.Addr, &transport.ProbeRequest{Header: ck.header(n.ID), Digest: k.digest})
 	return err == nil && resp.Degraded == ""

@@ -1,6 +1,9 @@
 package clusterkit
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // TestPacer: one piece of news goes at once, in a large cluster a stream of
 // them makes a storm, and silence ends it.
@@ -54,5 +57,17 @@ func TestPeersRoom(t *testing.T) {
 	}
 	if p.end("a", true, 100) != true || p.end("a", true, 100) != false || p.room(2) != 2 {
 		t.Errorf("after the exchange, and the one that was wanted after it, there is room for %d of 2", p.room(2))
+	}
+}
+
+// TestRelayTime: a relay tries as long as the one who asks would, within
+// bounds.
+func TestRelayTime(t *testing.T) {
+	for asked, want := range map[uint64]time.Duration{
+		0: 500 * time.Millisecond, 200: 200 * time.Millisecond, 3000: 3 * time.Second, 4001: 4 * time.Second, 1 << 63: 4 * time.Second,
+	} {
+		if got := relayTime(asked, time.Second); got != want {
+			t.Errorf("asked for %d ms: %v, want %v", asked, got, want)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func golden(t testing.TB) map[string]transport.Message {
 		"sync_equal":    &transport.SyncResponse{Header: reply, Code: transport.CodeEqual},
 		"probe_request": &transport.ProbeRequest{Header: h, Digest: testDigest(1)},
 		"probe_indirect": &transport.ProbeRequest{Header: h, Digest: testDigest(1), Target: "node-3", TargetAddr: "10.0.0.3:80",
-			Accused: 4},
+			Accused: 4, Reach: 200},
 		"probe_response": &transport.ProbeResponse{Header: reply, Equal: true, Incarnation: 7},
 		"probe_degraded": &transport.ProbeResponse{Header: reply, Digest: testDigest(2), Incarnation: 7, Reached: true, Degraded: "the log failed", Process: events.NewTimestamp(1_790_000_000_000, 7)},
 	}

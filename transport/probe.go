@@ -15,6 +15,7 @@ type ProbeRequest struct {
 	Target     string        `json:"target,omitempty"`      // node id; empty for a direct probe
 	TargetAddr string        `json:"target_addr,omitempty"` // host:port
 	Accused    uint64        `json:"accused,omitempty"`     // incarnation of the receiver that the sender believes suspected or failed
+	Reach      uint64        `json:"reach,omitempty"`       // milliseconds for which the Target is tried; 0: as the receiver likes
 }
 
 // ProbeResponse says that a node is there.
@@ -37,7 +38,8 @@ func (m *ProbeRequest) appendFields(b []byte) []byte {
 	b = appendDigest(b, 8, m.Digest)
 	b = appendString(b, 9, m.Target)
 	b = appendString(b, 10, m.TargetAddr)
-	return appendUint(b, 11, m.Accused)
+	b = appendUint(b, 11, m.Accused)
+	return appendUint(b, 12, m.Reach)
 }
 
 func (m *ProbeRequest) set(f *field) (bool, error) {
@@ -53,6 +55,8 @@ func (m *ProbeRequest) set(f *field) (bool, error) {
 		return false, f.text(&m.TargetAddr)
 	case 11:
 		return false, f.number(&m.Accused)
+	case 12:
+		return false, f.number(&m.Reach)
 	}
 	return true, nil
 }

@@ -160,7 +160,7 @@ func (r *random) messages(t testing.TB) []transport.Message {
 	}
 	probe := &transport.ProbeRequest{Header: r.header(), Digest: r.digest(), Accused: r.number()}
 	if r.flag() {
-		probe.Target, probe.TargetAddr = r.id(), "[::1]:80"
+		probe.Target, probe.TargetAddr, probe.Reach = r.id(), "[::1]:80", r.number()
 	}
 	probed := &transport.ProbeResponse{Header: r.header(), Equal: r.flag(), Incarnation: r.number(), Reached: r.flag(), Degraded: r.text(),
 		Process: events.NewTimestamp(int64(r.number()%(1<<46)), uint16(r.number()))}
