@@ -197,6 +197,8 @@ func (b *backend) Probe(ctx context.Context, req *transport.ProbeRequest) (*tran
 	}
 	if ck.failed.Load() {
 		resp.Degraded = "the log failed"
+	} else if wait := ck.disk.underway(ck.now()); wait >= hung {
+		resp.Degraded = fmt.Sprintf("the disk has not answered for %v", wait.Round(time.Second))
 	}
 	if req.Target != "" {
 		resp.Reached = ck.reach(ctx, req)
@@ -219,6 +221,9 @@ func (b *backend) Health() transport.Health {
 		h.Reasons = append(h.Reasons, "the log failed: commands are refused until a restart")
 	} else if !h.OK {
 		h.Reasons = append(h.Reasons, ck.Err().Error())
+	}
+	if why := ck.degraded(); why != "" {
+		h.Reasons = append(h.Reasons, "degraded: "+why)
 	}
 	if n := ck.divergences.Load(); n > 0 {
 		h.Reasons = append(h.Reasons, fmt.Sprintf("%d times a peer with the same events had another state; repaired by merging", n))

@@ -51,6 +51,7 @@ type ClusterKit struct {
 
 	current atomic.Pointer[published]
 	values  values
+	disk    disk
 	failed  atomic.Bool
 	halted  atomic.Pointer[error]  // why this node has stopped by itself
 	refused atomic.Pointer[string] // why others do not let it in, for as long as they do not
@@ -159,7 +160,8 @@ func (ck *ClusterKit) openLog() error {
 	}
 	ck.log = log
 	ck.replica = newReplica(ck.opt.NodeID, log.Identity().Log, ck.config, coordination.Options{
-		RemoveAfter: ck.opt.RemoveAfter, RebalanceDelay: ck.opt.RebalanceDelay, StableFor: ck.opt.StableFor, ClaimDelay: ck.opt.ClaimDelay,
+		RemoveAfter: ck.opt.RemoveAfter, DegradedDelay: ck.opt.DegradedDelay,
+		RebalanceDelay: ck.opt.RebalanceDelay, StableFor: ck.opt.StableFor, ClaimDelay: ck.opt.ClaimDelay,
 		Manual: ck.opt.Rebalance == Manual, Alone: len(ck.opt.KnownNodes) == 0,
 	})
 	if err := ck.replay(); err != nil {
@@ -239,6 +241,7 @@ func (ck *ClusterKit) Start() error {
 	ck.run(ck.spread.run)
 	ck.run(ck.prober.run)
 	ck.run(ck.keepCheckpoint)
+	ck.run(ck.watchHealth)
 	return nil
 }
 

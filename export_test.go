@@ -1,5 +1,14 @@
 package clusterkit
 
+import "time"
+
+// SlowAppend lets a node believe that an append to its log took so long.
+func SlowAppend(ck *ClusterKit, took time.Duration) {
+	now := ck.now()
+	ck.disk.begin(now - took.Milliseconds())
+	ck.disk.end(now)
+}
+
 // NewDetached returns a node that only answers queries about a given cluster.
 func NewDetached(id string, cluster *Cluster) *ClusterKit {
 	ck := &ClusterKit{opt: Options{NodeID: id}, config: cluster.Config}

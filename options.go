@@ -73,6 +73,14 @@ type Options struct {
 	// kept for it before they are replaced. Default: 60 s. Negative: not at
 	// all.
 	RebalanceDelay time.Duration
+	// Health says how the application does. It is called every ProbeInterval, one
+	// call at a time; its context ends after five. An error, or no answer within
+	// that time, makes this node degraded: see Node.Degraded. Default: the
+	// application is well.
+	Health func(ctx context.Context) error
+	// DegradedDelay is how long a node must have been degraded before its
+	// partitions are given to others. Default: 60 s. Negative: no wait.
+	DegradedDelay time.Duration
 	// RemoveAfter is how long a node must have been failed before the
 	// coordinator removes it from the cluster. Default: 72 h. Negative: never.
 	RemoveAfter time.Duration

@@ -179,7 +179,10 @@ func (ck *ClusterKit) persist() error {
 		return nil
 	}
 	began := time.Now()
-	if _, err := ck.log.Append(ck.replica.staged); err != nil {
+	ck.disk.begin(ck.now())
+	_, err := ck.log.Append(ck.replica.staged)
+	ck.disk.end(ck.now())
+	if err != nil {
 		ck.fail(err)
 		return ErrFailed
 	}
