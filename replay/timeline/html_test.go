@@ -70,24 +70,27 @@ func TestPagePolicy(t *testing.T) {
 // evil is what a name must not be able to do.
 const evil = `</script><img src=x onerror=alert(1)><!--"'&` + "\u2028"
 
+// evilHistory writes a history full of such names.
+func evilHistory(t *testing.T, dir string) {
+	h := replaytest.New(t, dir)
+	h.Cluster = evil
+	n := h.Node("n1")
+	n.Join(evil)
+	claim := n.Claim(evil)
+	n.Configure(4, 2, claim.ID())
+	for p := range 4 {
+		n.Assign(p, []string{evil, "n1"}, evil, evil, claim.ID())
+	}
+	time.Sleep(time.Second)
+	n.Set(evil, evil)
+	n.Emit(events.Event{Type: "app/" + events.Type(evil), Actor: evil, Body: []byte(evil)})
+	h.Close()
+}
+
 // TestEvilNames holds that names and texts of a log stay text, in every format.
 func TestEvilNames(t *testing.T) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		h := replaytest.New(t, dir)
-		h.Cluster = evil
-		n := h.Node("n1")
-		n.Join(evil)
-		claim := n.Claim(evil)
-		n.Configure(4, 2, claim.ID())
-		for p := range 4 {
-			n.Assign(p, []string{evil, "n1"}, evil, evil, claim.ID())
-		}
-		time.Sleep(time.Second)
-		n.Set(evil, evil)
-		n.Emit(events.Event{Type: "app/" + events.Type(evil), Actor: evil, Body: []byte(evil)})
-		h.Close()
-	})
+	synctest.Test(t, func(t *testing.T) { evilHistory(t, dir) })
 	tl := build(t, timeline.Options{}, filepath.Join(dir, "n1"))
 	if got := tl.Views[0]; len(got.Partitions) != 4 {
 		t.Fatalf("%d partitions", len(got.Partitions))

@@ -103,8 +103,8 @@ function measure() {
   const rest = height - y - OVERVIEW - 4 * GAP, wanted = nodes * NODE_MOST + partitions * LANE_MOST;
   l.curve = clamp((rest - wanted) / curves, 46, 84);
   const room = Math.max(rest - curves * l.curve, 120);
-  l.nodeHeight = Math.max(Math.min(NODE_MOST, room * .4 / Math.max(nodes, 1)), 9);
-  l.nodesShown = Math.max(Math.min(nodes, Math.floor(room * .4 / l.nodeHeight)), Math.min(nodes, 1));
+  l.nodeHeight = clamp(room * .42 / Math.max(nodes, 1), 13, NODE_MOST);
+  l.nodesShown = clamp(Math.floor(room * .42 / l.nodeHeight), Math.min(nodes, 1), nodes);
   l.nodes = y; y += l.nodesShown * l.nodeHeight + GAP;
   l.curves = y; l.curveCount = curves; y += curves * l.curve + GAP;
   l.grid = y;
@@ -377,12 +377,12 @@ function drawNodes() {
     const place = nodePlace.get(id);
     pen.fillStyle = header.nodes[place].colour;
     pen.fillRect(12, y + h / 2 - 4, 8, 8);
-    pen.font = (h < 13 ? "10" : "12") + "px system-ui, sans-serif";
+    pen.font = (h < 16 ? "11" : "12") + "px system-ui, sans-serif";
     text(pen, shorten(pen, id, l.left - 40), 27, y + h / 2, theme.text, pen.font);
-    drawConditions(v.nodes, lane, y + 2, h - 4);
+    drawConditions(v.nodes, lane, y + (h < 16 ? 1.5 : 2), h - (h < 16 ? 3 : 4));
   }
   if (l.nodesShown < v.nodes.names.length)
-    text(pen, l.nodesShown + " of " + v.nodes.names.length, l.left - 12, l.nodes - 5, theme.dim, "10px system-ui, sans-serif", "right");
+    text(pen, state.node + 1 + " to " + (state.node + l.nodesShown) + " of " + v.nodes.names.length, l.left - 12, l.nodes - 6, theme.dim, "10.5px system-ui, sans-serif", "right");
 }
 
 function drawConditions(lanes, lane, y, h) {

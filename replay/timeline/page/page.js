@@ -389,7 +389,7 @@ function showResults() {
 function take(i) {
   if (!found[i]) return;
   found[i].go();
-  results.hidden = true; search.blur(); stage.focus();
+  results.hidden = true; search.value = ""; search.blur(); stage.focus();
 }
 
 search.addEventListener("input", () => { current = 0; showResults(); });
