@@ -125,7 +125,7 @@ func (b *builder) step(s *replay.Step) error {
 	if s.Event.Seq == 0 { // no event: states in the place of events, at the end
 		at = b.timeline.From + b.now
 	} else if at == 0 {
-		return fmt.Errorf("%s does not say when it learnt of an event; use the axis true", b.timeline.Sources[max(b.view.Source, 0)].Log)
+		return errNoTimes
 	}
 	if s.Within && !b.begun && s.Event.Seq != 0 {
 		b.begin(at)

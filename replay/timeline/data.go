@@ -59,7 +59,7 @@ func (t *Timeline) header() *header {
 	}
 	for i := range t.Sources {
 		s := &t.Sources[i]
-		l := logHeader{Name: s.Log, Title: s.Title(), Quoted: quote(s.Log), Events: s.Events}
+		l := logHeader{Name: s.Log, Title: s.Title, Quoted: quote(s.Log), Events: s.Events}
 		for j := range s.Damage {
 			l.Damage = append(l.Damage, s.Damage[j].Error())
 		}

@@ -23,6 +23,10 @@
 // when it has too many points, keeping the extremes; when an application writes
 // very many events, one of every two, four or more is drawn, evenly.
 //
+// The page is looked at in a real browser by browser/check.sh, which the gate
+// does not run; the tests hold what can be told without one: the policy, that
+// names stay text, the packed data, the still picture.
+//
 // The package starts no goroutine of its own. A Timeline does not change after
 // Build, and may be written from several goroutines.
 package timeline
@@ -30,10 +34,15 @@ package timeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 )
+
+// errNoTimes is returned along the axis known by a log that does not say when
+// it learnt of its events.
+var errNoTimes = fmt.Errorf("%w: this log does not say when it learnt of its events; use the axis true", replay.ErrNotKept)
 
 // Options choose what is drawn. The zero value draws everything.
 type Options struct {
@@ -79,16 +88,24 @@ type Timeline struct {
 type Source struct {
 	Log    string // as it was named
 	Node   string // whose log it is; "" when not known
+	Title  string // what it is called in pictures, each differently
 	Events int    // of the range that it holds
 	Damage []replay.Damage
 }
 
-// Title is the node's name, or else the log's.
-func (s *Source) Title() string {
-	if s.Node != "" {
-		return s.Node
+// titled gives every log a title of its own: the node's name, unless it has
+// none or another log has the same.
+func (t *Timeline) titled() {
+	count := make(map[string]int)
+	for i := range t.Sources {
+		count[t.Sources[i].Node]++
 	}
-	return s.Log
+	for i := range t.Sources {
+		s := &t.Sources[i]
+		if s.Title = s.Node; s.Node == "" || count[s.Node] > 1 {
+			s.Title = s.Log
+		}
+	}
 }
 
 // View is one way to see the history: as it was, or as one node saw it.
@@ -158,6 +175,7 @@ func Build(ctx context.Context, o Options, sources ...*replay.Source) (*Timeline
 			t.Cluster = s.ClusterName()
 		}
 	}
+	t.titled()
 	main, err := t.view(ctx, &o, -1, sources...)
 	if err != nil {
 		return nil, err
@@ -170,8 +188,8 @@ func Build(ctx context.Context, o Options, sources ...*replay.Source) (*Timeline
 		believed := o
 		believed.Axis = replay.Known
 		v, err := t.view(ctx, &believed, i, s)
-		if errors.Is(err, replay.ErrEmpty) {
-			continue // a checkpoint, or a log that holds nothing of that time
+		if errors.Is(err, replay.ErrEmpty) || errors.Is(err, errNoTimes) {
+			continue // a checkpoint, say, or what came through a pipe
 		}
 		if err != nil {
 			return nil, err

@@ -56,7 +56,7 @@ func (p *tracer) name(what string, pid, tid int, name string) {
 func (p *tracer) view(i int, v *View) {
 	whose := ""
 	if v.Source >= 0 {
-		whose = ", as " + p.t.Sources[v.Source].Title() + " believed"
+		whose = ", as " + p.t.Sources[v.Source].Title + " believed"
 	}
 	nodes, partitions := 2*i+1, 2*i+2
 	p.name("process_name", nodes, 0, "nodes"+whose)
