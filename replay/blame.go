@@ -204,7 +204,7 @@ func (b *Blame) note(e *events.Event, changes []FieldChange, value string, statu
 	}
 	b.At.Time = max(b.At.Time, e.Time)
 	b.History = append(b.History, Tenure{From: e.Time, Value: value, Event: e.ID(), Type: e.Type, Actor: e.Actor,
-		What: What(e), Cause: e.Cause, Changed: changes})
+		What: b.Names.What(e), Cause: e.Cause, Changed: changes})
 }
 
 // value is what a register says, in a word.
@@ -275,7 +275,7 @@ func compareQualities(a, b []quality) []FieldChange {
 
 // reasonOf describes an event as a link of such a chain.
 func reasonOf(e *events.Event, names *Names) Reason {
-	return Reason{Event: e.ID(), Time: e.Time, Type: e.Type, Subject: Subject(e, names), Actor: e.Actor, What: What(e)}
+	return Reason{Event: e.ID(), Time: e.Time, Type: e.Type, Subject: Subject(e, names), Actor: e.Actor, What: names.What(e)}
 }
 
 // reasons follows the causes of an event to their root.

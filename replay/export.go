@@ -38,7 +38,7 @@ func Export(ctx context.Context, s *Source, w io.Writer) ([]Damage, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := exporter{w: bufio.NewWriterSize(w, 256<<10), line: Line{Names: names}}
+	x := exporter{w: bufio.NewWriterSize(w, 256<<10), line: Line{Names: names.plain()}}
 	x.json(exportHead{"log", 1, s.node, s.cluster})
 	for e, err := range s.feed.entries(ctx, 0) {
 		if err == nil && e.IsEvent() {
@@ -228,7 +228,7 @@ func (i *importer) line(line []byte) error {
 		return nil
 	case event != nil:
 		var v events.Event
-		if err := v.UnmarshalJSON(event); err != nil {
+		if err := v.UnmarshalJSON(undecoded(event)); err != nil {
 			return err
 		}
 		e.raw = v.Raw()
@@ -265,6 +265,17 @@ func splitLine(line []byte) (before, event []byte) {
 		}
 	}
 	return line, nil
+}
+
+// undecoded cuts off what a registry made of the body.
+func undecoded(event []byte) []byte {
+	const chain, decoded = `,"chain":"`, `,"decoded":`
+	if i := bytes.Index(event, []byte(chain)); i >= 0 {
+		if end := i + len(chain) + 2*len(events.Chain{}) + 1; end < len(event) && bytes.HasPrefix(event[end:], []byte(decoded)) {
+			return append(event[:end:end], '}')
+		}
+	}
+	return event
 }
 
 func strict(b []byte, v any) error {

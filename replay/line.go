@@ -51,7 +51,11 @@ func (l *Line) AppendJSON(b []byte) []byte {
 	}
 	at := len(b)
 	b, _ = l.Event.AppendJSON(b)
-	return append(b[:at], b[at+1:]...) // without its opening brace
+	b = append(b[:at], b[at+1:]...) // without its opening brace
+	if text := l.Names.decoded(&l.Event); text != nil {
+		b = append(append(append(b[:len(b)-1], `,"decoded":`...), text...), '}')
+	}
+	return b
 }
 
 func appendMember(b []byte, name string, v any) []byte {

@@ -20,6 +20,8 @@ type Names struct {
 	owner map[events.LogID]string
 	logs  map[string][]events.LogID // sorted, that is, by age
 	text  map[events.LogID]string   // as Log returns it
+
+	registry Registry // of the source, for What
 }
 
 // NamesOf returns the names that a state knows.

@@ -92,7 +92,7 @@ func (s *Source) show(ctx context.Context, p Point) (*Exhibit, error) {
 		return nil, err
 	}
 	ev := &e.Event
-	x := &Exhibit{ID: id, Name: names.Event(id), Subject: Subject(ev, names), What: What(ev), Time: ev.Time,
+	x := &Exhibit{ID: id, Name: names.Event(id), Subject: Subject(ev, names), What: names.What(ev), Time: ev.Time,
 		Raw: hex.EncodeToString(ev.Raw()), Size: len(ev.Raw()), Chain: ev.Chain, Links: Skip, Names: names, event: *ev}
 	if x.Event, err = ev.MarshalJSON(); err != nil {
 		return nil, err

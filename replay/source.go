@@ -21,6 +21,7 @@ type Source struct {
 
 	checkpoint func() ([]byte, error) // reads the file beside the log; nil when there can be none
 	feed       feed
+	registry   Registry
 	names      *Names        // nil until asked for
 	newest     events.Vector // of every origin; nil until asked for
 	marks      map[int]marks // at the start of segments, as far as asked for
@@ -67,7 +68,7 @@ func (s *Source) Names(ctx context.Context) (*Names, error) {
 	if s.names != nil {
 		return s.names, nil
 	}
-	names := new(Names)
+	names := &Names{registry: s.registry}
 	var damage *Damage
 	var decoder events.Decoder
 	for e, err := range s.lastSegment(ctx, names.LearnState) {

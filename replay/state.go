@@ -85,6 +85,7 @@ func (s *Source) stateAt(ctx context.Context, p Point, c *cut) (*Moment, error) 
 		m.Names = s.names
 	} else {
 		m.Names = NamesOf(f.state)
+		m.Names.registry = s.registry
 	}
 	return m, nil
 }

@@ -31,7 +31,7 @@ func Union(ctx context.Context, sources ...*Source) (*Source, error) {
 		return nil, fmt.Errorf("a union of %d logs: want 1 to %d", len(sources), maxUnion)
 	}
 	u := &union{sources: sources}
-	s := &Source{Kind: KindUnion, feed: u, names: new(Names)}
+	s := &Source{Kind: KindUnion, feed: u, registry: sources[0].registry, names: &Names{registry: sources[0].registry}}
 	for i, part := range sources {
 		names, err := part.Names(ctx)
 		if err != nil {

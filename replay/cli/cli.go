@@ -26,10 +26,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Main runs one command and returns its exit code. args are the words after
-// the program's name. stdin may be nil when nothing is to be read from it.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{ctx: ctx, stdin: stdin, out: bufio.NewWriterSize(stdout, 256<<10), errs: stderr, terminal: isTerminal(stdout)}
+// Run is [Main] for a program that knows event types of an application.
+func Run(ctx context.Context, r replay.Registry, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{ctx: ctx, registry: r, stdin: stdin, out: bufio.NewWriterSize(stdout, 256<<10), errs: stderr, terminal: isTerminal(stdout)}
 	root := a.root()
 	root.SetArgs(unflag(args))
 	root.SetIn(stdin)
@@ -55,6 +54,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 // app is one run of the program.
 type app struct {
 	ctx      context.Context // of the run; commands are methods and take no other
+	registry replay.Registry
 	stdin    io.Reader
 	out      *bufio.Writer
 	errs     io.Writer
@@ -108,7 +108,12 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand(),
 		a.blameCommand(), a.showCommand(), a.bisectCommand(), a.statsCommand(), a.checkCommand(),
 		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand(),
-		a.followCommand())
+		a.followCommand(), a.repairCommand(), a.completionCommand(), a.manCommand())
+	root.CompletionOptions.DisableDefaultCmd = true // ours is in the same words as the rest
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
+	for _, cmd := range root.Commands() {
+		a.addCompletion(cmd)
+	}
 	return root
 }
 
@@ -205,16 +210,21 @@ func (a *app) open(name string) (*replay.Source, error) {
 }
 
 // openLogs opens all the logs of a LOG.
-func (a *app) openLogs(name string) ([]*replay.Source, error) {
-	if name != "-" {
-		return replay.OpenAll(a.ctx, name)
-	}
-	if a.stdin == nil {
+func (a *app) openLogs(name string) (all []*replay.Source, err error) {
+	switch {
+	case name != "-":
+		all, err = replay.OpenAll(a.ctx, name)
+	case a.stdin == nil:
 		return nil, usagef("- was read already, or there is no standard input")
+	default:
+		in := a.stdin
+		a.stdin = nil
+		all, err = replay.OpenReader(a.ctx, in, name)
 	}
-	in := a.stdin
-	a.stdin = nil
-	return replay.OpenReader(a.ctx, in, name)
+	for _, s := range all {
+		s.Use(a.registry)
+	}
+	return all, err
 }
 
 // openAll opens all LOGs, or none.

@@ -171,7 +171,7 @@ func csvLine(l *replay.Line) []string {
 		received = events.NewTimestamp(l.Received, 0).String()
 	}
 	return []string{whereabouts(l, 0, " "), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
-		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), replay.What(e)}
+		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), l.Names.What(e)}
 }
 
 // whereabouts is the local index of an event or, of a union, who has it.
@@ -188,7 +188,7 @@ func whereabouts(l *replay.Line, of int, separator string) string {
 // tableLine prints one event for people.
 func (a *app) tableLine(t *table, l *replay.Line, logs int, changes bool, before ...string) error {
 	e := &l.Event
-	what := replay.What(e)
+	what := l.Names.What(e)
 	if late := l.Late(); late > 0 {
 		known := " (known here "
 		if l.Sources != nil {

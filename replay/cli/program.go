@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/skshohagmiah/clusterkit/replay"
+)
+
+// Program is the whole program clusterkit-replay: it runs the command that the
+// arguments of this process name, and ends the process. An application ships
+// it with its own event types decoded:
+//
+//	func main() {
+//		cli.Program(replay.Registry{
+//			"app/order-shipped": func(body []byte) (any, error) { ... },
+//		})
+//	}
+//
+// It is here and not in package replay because the library itself imports that,
+// and whoever embeds the library should not have to link a command line.
+func Program(r replay.Registry) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := Run(ctx, r, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Main runs one command and returns its exit code. args are the words after
+// the program's name. stdin may be nil when nothing is to be read from it.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return Run(ctx, nil, args, stdin, stdout, stderr)
+}
