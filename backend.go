@@ -90,6 +90,13 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	if err := ck.refuse(req.Header); err != nil {
 		return nil, err
 	}
+	if len(req.Snapshot) > 0 {
+		if err := ck.merge(ctx, req.Snapshot); errors.Is(err, projection.ErrSnapshot) {
+			return nil, transport.Errorf(http.StatusBadRequest, transport.ErrorBadRequest, "%v", err)
+		} else if err != nil {
+			return nil, unavailable(err)
+		}
+	}
 	if len(req.Events) > 0 {
 		ck.metrics.SyncReceivedEvents(len(req.Events))
 		in, err := ck.ingest(ctx, req.Events)

@@ -56,6 +56,12 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			return err
 		}
 		req.Events = told
+		whole := err != nil && len(told) == 0 && k.unheard(has, ck.log.Identity().Log)
+		if whole {
+			if req.Snapshot, err = ck.snapshot(ctx); err != nil {
+				return err
+			}
+		}
 		c := k.claim(asking, part)
 		req.HasVector, req.Vector, req.Within, req.Buckets = c.given, c.heads, c.within, c.buckets
 		resp, err := ck.sendSync(ctx, to, req)
@@ -80,10 +86,11 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		// Asking again makes sense after an answer that brought something, or
 		// when nothing was asked yet; bringing more, when something was brought
 		// or the peer was asked first. What is known here and no longer kept the
-		// peer gets as a state, when it asks. What this node has learnt
+		// peer gets as a state, when it asks, or at once when that is of this
+		// node's own log: it may not know where to ask. What this node has learnt
 		// meanwhile it tells in its own time.
 		fetch = fetch && (progress || !c.given)
-		bring := (len(spans) == 0 || len(told) > 0) && len(k.beyond(theirs, events.LogID{})) > 0
+		bring := (len(spans) == 0 || len(told) > 0 || whole) && len(k.beyond(theirs, events.LogID{})) > 0
 		if !fetch && !bring {
 			return nil
 		}

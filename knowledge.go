@@ -114,6 +114,12 @@ func (k *knowledge) beyond(have []events.Head, first events.LogID) []span {
 	return spans
 }
 
+// unheard reports whether somebody who holds have has not heard all that the
+// node says that writes this log, and so may not know where it is.
+func (k *knowledge) unheard(have []events.Head, own events.LogID) bool {
+	return k.seq(own) > seqIn(have, own)
+}
+
 // lacks reports whether somebody who holds have knows an event that is not
 // known here.
 func (k *knowledge) lacks(have []events.Head) bool {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/transport"
 )
 
 // startPair starts two nodes that are one cluster.
@@ -207,4 +208,26 @@ func applyAlone(s *projection.State, e *events.Event) {
 	}
 	e.Seq = seq
 	s.Apply(e)
+}
+
+// TestStrangerBringsItsState: who has never been heard of cannot be asked, so it
+// brings the state that stands in for its events.
+func TestStrangerBringsItsState(t *testing.T) {
+	ck := startPair(t)[0]
+	req := &transport.SyncRequest{Header: ck.header("n0"), Snapshot: foreignState(t, "brought").AppendSnapshot(nil)}
+	req.From = "stranger"
+	if _, err := (*backend)(ck).Sync(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := ck.Value("brought"); !ok || string(v.Bytes) != "x" {
+		t.Errorf("the value is %q, %v", v.Bytes, ok)
+	}
+	before := ck.known().digest
+	req.Snapshot[7] ^= 1
+	if _, err := (*backend)(ck).Sync(t.Context(), req); err == nil {
+		t.Error("a state with a changed bit was taken")
+	}
+	if ck.known().digest.Vector != before.Vector {
+		t.Error("a refused state changed something")
+	}
 }

@@ -235,6 +235,11 @@ func (ck *ClusterKit) ingest(ctx context.Context, batch []events.Event) (ingeste
 	return ask(ctx, ck, func(r *replica, wall int64) (ingested, error) { return r.ingest(wall, batch), nil })
 }
 
+// snapshot returns the whole state.
+func (ck *ClusterKit) snapshot(ctx context.Context) ([]byte, error) {
+	return ask(ctx, ck, func(r *replica, _ int64) ([]byte, error) { return r.state.AppendSnapshot(nil), nil })
+}
+
 // merge joins the state of a peer into this node's own, durably.
 func (ck *ClusterKit) merge(ctx context.Context, snapshot []byte) error {
 	other, err := projection.ReadSnapshot(snapshot)

@@ -149,6 +149,9 @@ func (r *random) messages(t testing.TB) []transport.Message {
 	synced := &transport.SyncResponse{Header: r.header(), Digest: r.digest(), Code: transport.SyncCode(1 + r.IntN(4)),
 		HasVector: r.flag(), Events: r.events(t), More: r.flag(), Acks: r.heads(), Spoken: r.flag()}
 	sync.Buckets, synced.Buckets = r.buckets(), r.buckets()
+	if r.flag() {
+		sync.Snapshot = r.bytes(1 + r.IntN(100))
+	}
 	if sync.HasVector {
 		sync.Vector, sync.Within = r.within(r.heads())
 	}

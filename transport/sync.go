@@ -20,6 +20,11 @@ type SyncRequest struct {
 	// and a Vector with Within holds the heads of these buckets only.
 	Buckets *events.Buckets  `json:"buckets,omitempty"`
 	Within  events.BucketSet `json:"within,omitzero"`
+
+	// Snapshot is the sender's whole state, to be merged: when what the receiver
+	// lacks of the sender's own log is no longer kept, it may not know where the
+	// sender is and so cannot ask.
+	Snapshot []byte `json:"snapshot,omitempty"`
 }
 
 // SyncResponse answers with what the caller lacks.
@@ -85,6 +90,7 @@ func (m *SyncRequest) appendFields(b []byte) []byte {
 	b = appendFlag(b, 9, m.HasVector)
 	b = appendHeads(b, 10, m.Vector)
 	b = appendEvents(b, 11, m.Events)
+	b = appendBytes(b, 12, m.Snapshot)
 	b = appendBuckets(b, 20, m.Buckets)
 	return appendFixed(b, 21, uint64(m.Within))
 }
@@ -102,6 +108,8 @@ func (m *SyncRequest) set(f *field) (bool, error) {
 		return true, f.heads(&m.Vector, MaxHeads)
 	case 11:
 		return true, f.event(&m.Events)
+	case 12:
+		return false, f.raw(&m.Snapshot)
 	case 20:
 		return false, f.buckets(&m.Buckets)
 	case 21:
