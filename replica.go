@@ -280,6 +280,11 @@ func (r *replica) react(now, wall int64) (wake int64, err error) {
 		return now, err
 	}
 	cluster := r.state.Cluster()
+	if cluster.Coordinator == r.node {
+		if err := r.configure(wall, events.ID{}); err != nil {
+			return now, err
+		}
+	}
 	r.coordination.Observe(cluster, now)
 	decision, wake := r.coordination.Next(cluster, now)
 	return wake, r.carryOut(wall, cluster, decision)
@@ -388,11 +393,18 @@ func (r *replica) claim(wall int64, d coordination.Decision) error {
 	if err != nil {
 		return err
 	}
+	return r.configure(wall, claimed.ID())
+}
+
+// configure writes the configuration down when nobody has: the first
+// coordinator does so with its claim, a later one when what the first one wrote
+// was lost with its disk.
+func (r *replica) configure(wall int64, cause events.ID) error {
 	if r.version(events.ConfigRegister) > 0 {
 		return nil
 	}
-	_, err = r.write(wall, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister,
-		Cause: claimed.ID(), Body: events.Encode(settings(r.config))})
+	_, err := r.write(wall, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister,
+		Cause: cause, Body: events.Encode(settings(r.config))})
 	return err
 }
 

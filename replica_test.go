@@ -209,3 +209,20 @@ func TestReplicaUnstage(t *testing.T) {
 		t.Errorf("head %d and version %d after taking back two of three", got, r.version(events.ValueRegister("k")))
 	}
 }
+
+func TestReplicaWritesALostConfigurationAgain(t *testing.T) {
+	l := newLab(t, 1, 1)
+	a := l.replicas[0]
+	l.speak(a)
+	var batch []events.Event // up to the claim; the disk was lost before more had spread
+	for seq := uint64(1); len(batch) == 0 || batch[len(batch)-1].Type != events.CoordinatorClaimed; seq++ {
+		batch = append(batch, l.events[events.ID{Log: a.log, Seq: seq}])
+	}
+	b := newReplica("n0", events.NewLogID(l.now, [10]byte{9}), a.config, coordination.Options{})
+	b.ingest(l.now, batch)
+	b.commit()
+	l.speak(b)
+	if c := b.state.Cluster(); c.Config != b.config {
+		t.Errorf("coordinator %q has the configuration %+v", c.Coordinator, c.Config)
+	}
+}
