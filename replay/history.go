@@ -127,7 +127,7 @@ func (h *history) run(ctx context.Context) error {
 // single walks one log, which needs no merging.
 func (h *history) single(ctx context.Context) error {
 	w := h.windows[0]
-	for e, err := range ahead(ctx, w.folding().inOrder) {
+	for e, err := range w.folding().inOrder(ctx) {
 		if err == nil {
 			h.learnt[0] = e.Received
 			err = h.take(ctx, e, w.within(e))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -70,16 +69,13 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 		return err
 	}
 	defer closeAll(sources)
-	// A third of the memory for a tenth more time: logs are large, and the
-	// machine has other things to do.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	t, err := timeline.Build(a.ctx, timeline.Options{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis, Filter: q.Filter, Zone: a.grammar.Zone}, sources...)
 	if err != nil {
 		return err
 	}
 	defer func() { a.allDamaged(t.Damage()) }()
 	if t.Omitted > 0 {
-		a.note("%d events have no sign: the application wrote too many", t.Omitted)
+		a.note("%d events have no marker: there are too many", t.Omitted)
 	}
 	if f.file == "-" {
 		return write(t, a.out)

@@ -30,11 +30,9 @@ type builder struct {
 	nodes      []nodeState
 	node       map[string]int
 	partitions []partitionState
-	configured int                 // partitions that the cluster is said to have
-	owned      int                 // partitions with an owner
-	orphans    int                 // of those, with an owner that does not live
-	known      map[string]assigned // by essence
-	key        []byte
+	configured int // partitions that the cluster is said to have
+	owned      int // partitions with an owner
+	orphans    int // of those, with an owner that does not live
 	dirty      bool
 	late       backlog
 }
@@ -60,7 +58,7 @@ type partitionState struct {
 
 // view folds the history of some sources into a view.
 func (t *Timeline) view(ctx context.Context, o *Options, source int, sources ...*replay.Source) (*View, error) {
-	b := builder{timeline: t, options: o, view: &View{Source: source, Axis: o.Axis}, main: source < 0, node: make(map[string]int), known: make(map[string]assigned)}
+	b := builder{timeline: t, options: o, view: &View{Source: source, Axis: o.Axis}, main: source < 0, node: make(map[string]int)}
 	if b.view.Axis == replay.Natural {
 		b.view.Axis = replay.True
 	}

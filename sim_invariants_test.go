@@ -1,0 +1,462 @@
+package clusterkit
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/projection/coordination"
+)
+
+// simLedger is what an observer who sees everything knows: every event that
+// was ever durable anywhere, and what every state that was ever published
+// looked like.
+type simLedger struct {
+	events  map[events.ID]*events.Event
+	ids     []events.ID // in the order of first sight
+	owner   map[events.LogID]string
+	forked  map[events.LogID]bool
+	newest  map[events.LogID]events.Head
+	states  map[simVector]events.Sum
+	tokens  map[projection.Token]string
+	alarms  int
+	flaps   int // accusations
+	commits int
+}
+
+type simVector struct {
+	sum  events.Sum
+	logs uint32
+}
+
+func newSimLedger() *simLedger {
+	return &simLedger{events: make(map[events.ID]*events.Event), owner: make(map[events.LogID]string),
+		forked: make(map[events.LogID]bool), newest: make(map[events.LogID]events.Head),
+		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string)}
+}
+
+// What follows is checked after every step that can break it.
+
+// saw: one (log, seq) names one event for ever, and each links to the one
+// before, unless the owner of the log was made to forget what it had said.
+func (l *simLedger) saw(w *simWorld, e *events.Event) {
+	if old, ok := l.events[e.ID()]; ok {
+		if old.Chain != e.Chain {
+			if !w.mayFork(e.Log) {
+				w.violated("one name, one event", "%s is %s (%s) and %s (%s)", e.ID(), old.Type, old.Register, e.Type, e.Register)
+			}
+			l.forked[e.Log] = true
+		}
+		return
+	}
+	c := *e
+	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
+	if e.Type == events.NodeSuspected || e.Type == events.NodeFailed {
+		l.flaps++
+	}
+}
+
+// mayFork reports whether somebody copied or restored the directory of a log.
+func (w *simWorld) mayFork(log events.LogID) bool { return w.forks[w.ledger.owner[log]] }
+
+// staged: what a node is about to write to its own log has a time later than
+// all before it, across restarts; and nobody moves partitions or claims the
+// role without a majority.
+func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
+	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
+		return // of somebody else, or given back
+	}
+	if prev, ok := l.events[events.ID{Log: e.Log, Seq: e.Seq - 1}]; ok && prev.Time >= e.Time && !w.mayFork(e.Log) {
+		w.violated("own times rise", "%s has %s, the one before has %s", e.ID(), e.Time, prev.Time)
+	}
+	if e.Type == events.CoordinatorClaimed || e.Type == events.PartitionAssigned && e.Actor == p.host.id {
+		if c := p.r.state.Cluster(); !coordination.Majority(c) {
+			w.violated("no move without a majority", "%s writes %s", p.host.id, e.Type)
+		}
+	}
+}
+
+// checkCommit: sequences go on without a gap and every event links to the one
+// before it, whoever wrote it.
+func (w *simWorld) checkCommit(p *simProc, batch []events.Event) {
+	heads := make(map[events.LogID]events.Head, 4)
+	for i := range batch {
+		e := &batch[i]
+		head, ok := heads[e.Log]
+		if !ok {
+			head = p.r.state.Head(e.Log)
+		}
+		if e.Seq != head.Seq+1 {
+			w.violated("no gap", "%s follows %d at %s", e.ID(), head.Seq, p.host.id)
+		}
+		if !e.Links(head.Chain) {
+			w.violated("the chain verifies", "%s does not link to what %s holds", e.ID(), p.host.id)
+		}
+		heads[e.Log] = e.Head()
+		w.ledger.saw(w, e)
+	}
+}
+
+// committed: the stamp of a register never goes back, and no token names two
+// owners.
+func (w *simWorld) committed(p *simProc, done []applied) {
+	w.ledger.commits++
+	for i := range done {
+		e := done[i].event
+		if done[i].outcome != projection.Won {
+			continue
+		}
+		stamp := e.Stamp()
+		if p.host.stamps[e.Register].Compare(stamp) > 0 {
+			w.violated("stamps never go back", "%s at %s", e.Register, p.host.id)
+		}
+		p.host.stamps[e.Register] = stamp
+		if e.Type != events.PartitionAssigned {
+			continue
+		}
+		_, key := events.SplitRegister(e.Register)
+		for id := range p.k.cluster.PartitionMap.Partitions {
+			if fmt.Sprint(id) != key {
+				continue
+			}
+			part, ok := p.r.state.Partition(id)
+			if owner, known := w.ledger.tokens[part.Token()]; known && ok && owner != part.Primary {
+				w.violated("one token, one owner", "%s names %s and %s", part.Token(), owner, part.Primary)
+			}
+			w.ledger.tokens[part.Token()] = part.Primary
+		}
+	}
+	if w.profile.checkEach {
+		w.coverage.saw(simCheckpointed)
+		b, err := projection.EncodeCheckpoint(p.r.state, 1)
+		if err != nil {
+			w.violated("checkpoint", "%v", err)
+		}
+		s, err := projection.DecodeCheckpoint(b)
+		if err != nil || s.State.Digest() != p.r.state.Digest() {
+			w.violated("checkpoint", "what is read is not what was written: %v", err)
+		}
+	}
+}
+
+// published: a vector never goes back, equal vectors mean equal states
+// whoever has them and whenever, and nobody knows another cluster.
+func (w *simWorld) published(p *simProc) {
+	k := p.k
+	w.mix(k.digest.Vector.Lo ^ k.digest.State.Lo)
+	for _, h := range p.shown {
+		if k.seq(h.Log) < h.Seq {
+			w.violated("vectors never go back", "%s had %s to %d and has %d", p.host.id, h.Log, h.Seq, k.seq(h.Log))
+		}
+	}
+	p.shown = k.heads
+	if c := k.cluster.Name; c != "" && c != p.host.cluster {
+		w.violated("clusters never merge", "%s of %s knows %s", p.host.id, p.host.cluster, c)
+	}
+	if len(w.forks) > 0 {
+		return // the branches of a fork have equal vectors until it is recorded
+	}
+	v := simVector{k.digest.Vector, k.digest.Logs}
+	if state, ok := w.ledger.states[v]; !ok {
+		w.ledger.states[v] = k.digest.State
+	} else if state != k.digest.State {
+		w.violated("equal vectors, equal states", "%s differs from who knew the same before", p.host.id)
+	}
+}
+
+// recoversWhatWasAcknowledged: what somebody was told to be safe on a disk is
+// there after a crash.
+func (w *simWorld) recoversWhatWasAcknowledged(d *simDisk, s *projection.State) {
+	for log, seq := range d.acked {
+		if have := s.Head(log).Seq; have < seq {
+			w.violated("recovery keeps what was acknowledged", "%s was safe up to %d, recovered up to %d", log, seq, have)
+		}
+	}
+}
+
+// acknowledged: a command that returned is on the disk.
+func (w *simWorld) acknowledged(p *simProc, e *events.Event) {
+	d := p.host.disk
+	if d.acked[e.Log] < e.Seq && w.sabotage != sabotageSendFirst {
+		w.violated("acknowledged is durable", "%s", e.ID())
+	}
+	d.acked[e.Log] = max(d.acked[e.Log], e.Seq)
+}
+
+// learnt: after its first pull a node has all of its own events that the peer
+// has. (A copy of its directory that runs may write more at any moment.)
+func (w *simWorld) learnt(p *simProc, theirs uint64) {
+	if mine := p.k.seq(p.host.disk.log); mine < theirs && !w.cloned[p.host.id] && !w.ledger.forked[p.host.disk.log] {
+		w.violated("own events are taken back", "%s is about to speak with %d of its own events, its peer has %d", p.host.id, mine, theirs)
+	}
+}
+
+// stoppedAsTwin: a process stops for another one of its name only when there
+// is, or was, one.
+func (w *simWorld) stoppedAsTwin(p *simProc) {
+	w.coverage.saw(simTwinStopped)
+	if !w.forks[p.host.id] {
+		w.violated("nobody stops for nobody", "%s stopped as a duplicate of itself", p.host.id)
+	}
+}
+
+// diverged: the alarm must not ring unless logs have forked.
+func (w *simWorld) diverged(p *simProc, mine, theirs events.Digest) {
+	w.ledger.alarms++
+	if len(w.forks) == 0 {
+		w.violated("no divergence", "%s has %s, its peer %s", p.host.id, mine, theirs)
+	}
+}
+
+// What follows must be true when the faults have ended.
+
+// live returns the processes of the cluster that run and are meant to.
+func (w *simWorld) live() []*simProc {
+	var live []*simProc
+	for _, h := range w.hosts {
+		if h.cluster == simCluster && h.proc != nil && !h.gone {
+			live = append(live, h.proc)
+		}
+	}
+	return live
+}
+
+// agrees: all connected nodes have equal digests.
+func (w *simWorld) agrees() bool {
+	live := w.live()
+	for _, p := range live {
+		if !p.k.spoken || p.k.digest != live[0].k.digest {
+			return false
+		}
+	}
+	return true
+}
+
+// quietChecks are what all nodes must say once they agree and nothing is due
+// any more. Each returns what is wrong, or nothing.
+var quietChecks = []struct {
+	name  string
+	check func(w *simWorld, live []*simProc, c *projection.Cluster) string
+}{
+	{"live nodes are alive", liveAreAlive},
+	{"dead nodes are known as such", deadAreFailed},
+	{"exactly one coordinator", oneCoordinator},
+	{"every partition has its copies", placementIsWhole},
+	{"shares are fair", sharesAreFair},
+	{"nothing acknowledged is missing", nothingIsMissing},
+	{"the fold is the fold", foldsAgree},
+	{"growth is bounded", growthIsBounded},
+	{"clusters never merge", strangersStayOut},
+}
+
+// liveAreAlive: a live reachable node is alive, in its last incarnation, at its
+// present address and in its present log. A refuted accusation has no effect.
+func liveAreAlive(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	for _, p := range live {
+		n, ok := c.Node(p.host.id)
+		switch {
+		case !ok:
+			return p.host.id + " is unknown"
+		case n.Status != projection.StatusAlive:
+			return fmt.Sprintf("%s lives and is %s", p.host.id, n.Status)
+		case n.Addr != p.host.addr:
+			return fmt.Sprintf("%s is at %s and thought at %s", p.host.id, p.host.addr, n.Addr)
+		case n.Log != p.r.log:
+			return p.host.id + " is known by another log"
+		}
+	}
+	return ""
+}
+
+// deadAreFailed: who is gone for good is failed, left or removed everywhere,
+// and a removed one stays so.
+func deadAreFailed(w *simWorld, _ []*simProc, c *projection.Cluster) string {
+	for _, h := range w.hosts {
+		if h.cluster != simCluster || !h.gone || h.twin {
+			continue
+		}
+		if n, ok := c.Node(h.id); ok && n.Status != projection.StatusFailed && n.Status != projection.StatusLeft && n.Status != projection.StatusRemoved {
+			return fmt.Sprintf("%s is gone and %s", h.id, n.Status)
+		}
+	}
+	return ""
+}
+
+// oneCoordinator: there is one, it lives, and nobody disagrees (the digests
+// are equal).
+func oneCoordinator(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	if !coordination.Majority(c) {
+		return ""
+	}
+	n, ok := c.Node(c.Coordinator)
+	if !ok || n.Status != projection.StatusAlive || n.Draining {
+		if !slices.ContainsFunc(c.Nodes, func(n Node) bool { return n.Status == projection.StatusAlive && !n.Draining }) {
+			return "" // nobody may be
+		}
+		return fmt.Sprintf("the coordinator is %q, which is no living node", c.Coordinator)
+	}
+	return ""
+}
+
+// takers counts the nodes that may hold partitions.
+func takers(c *projection.Cluster) (n int) {
+	for i := range c.Nodes {
+		if c.Nodes[i].Status == projection.StatusAlive && !c.Nodes[i].Draining {
+			n++
+		}
+	}
+	return n
+}
+
+// placementIsWhole: every partition has as many distinct owners as it should,
+// all of them fit for it.
+func placementIsWhole(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	if !coordination.Majority(c) || takers(c) == 0 {
+		return ""
+	}
+	want := min(w.profile.replicas, takers(c))
+	if len(c.PartitionMap.Partitions) != w.profile.partitions {
+		return fmt.Sprintf("%d partitions", len(c.PartitionMap.Partitions))
+	}
+	for i := range c.PartitionMap.Partitions {
+		part := &c.PartitionMap.Partitions[i]
+		all := append([]string{part.Primary}, part.Replicas...)
+		fit := 0
+		for j, id := range all {
+			n, ok := c.Node(id)
+			switch {
+			case slices.Contains(all[:j], id):
+				return fmt.Sprintf("partition %d is held by %v", i, all)
+			case ok && n.Status == projection.StatusAlive && !n.Draining:
+				fit++
+			case j == 0 || takers(c) >= w.profile.replicas: // nobody could take the copy of a dead one
+				return fmt.Sprintf("partition %d is held by %v", i, all)
+			}
+		}
+		if fit != want {
+			return fmt.Sprintf("partition %d is held by %v, want %d", i, all, want)
+		}
+	}
+	return ""
+}
+
+// sharesAreFair: every node holds its share to within one slot.
+func sharesAreFair(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	if !coordination.Majority(c) || takers(c) == 0 || w.profile.zones {
+		return "" // zones may stand against equal shares
+	}
+	slots := w.profile.partitions * min(w.profile.replicas, takers(c))
+	low, high := slots/takers(c), (slots+takers(c)-1)/takers(c)
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		if n.Status != projection.StatusAlive || n.Draining {
+			continue
+		}
+		held := 0
+		for j := range c.PartitionMap.Partitions {
+			if c.PartitionMap.Partitions[j].HeldBy(n.ID) {
+				held++
+			}
+		}
+		if held < low-1 || held > high+1 {
+			return fmt.Sprintf("%s holds %d of %d slots, %d nodes share them", n.ID, held, slots, takers(c))
+		}
+	}
+	return ""
+}
+
+// nothingIsMissing: what any disk that is still there was told to keep,
+// everybody knows.
+func nothingIsMissing(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	for _, p := range live {
+		for log, seq := range p.host.disk.acked {
+			if have := live[0].k.seq(log); have < seq && !w.ledger.forked[log] && !live[0].k.forked[log] {
+				return fmt.Sprintf("%s keeps %s up to %d, others have %d", p.host.id, log, seq, have)
+			}
+		}
+	}
+	return ""
+}
+
+// foldsAgree: the state is the fold of all events, in any order, and the merge
+// of the folds of two parts of them.
+func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	if len(w.forks) > 0 {
+		return ""
+	}
+	r := rand.New(rand.NewPCG(w.seed, 9))
+	fold := func(share func(log events.LogID) uint64) *projection.State {
+		s := projection.NewState()
+		left := make(map[events.LogID]uint64)
+		var logs []events.LogID
+		for _, h := range live[0].k.heads {
+			if n := share(h.Log); n > 0 {
+				left[h.Log], logs = n, append(logs, h.Log)
+			}
+		}
+		for len(logs) > 0 {
+			i := r.IntN(len(logs))
+			seq := s.Head(logs[i]).Seq + 1
+			if e, ok := w.ledger.events[events.ID{Log: logs[i], Seq: seq}]; ok {
+				s.Apply(e)
+			} else {
+				return nil // it was lost with its disk; states stand in for it
+			}
+			if seq == left[logs[i]] {
+				logs = slices.Delete(logs, i, i+1)
+			}
+		}
+		return s
+	}
+	all := fold(live[0].k.seq)
+	if all == nil {
+		return ""
+	}
+	if all.Digest() != live[0].k.digest {
+		return "the state is not the fold of all events"
+	}
+	a := fold(func(log events.LogID) uint64 { return r.Uint64N(live[0].k.seq(log) + 1) })
+	b := fold(func(log events.LogID) uint64 { return live[0].k.seq(log) - a.Head(log).Seq*uint64(r.IntN(2)) })
+	both := fold(func(log events.LogID) uint64 { return max(a.Head(log).Seq, b.Head(log).Seq) })
+	a.Merge(b)
+	if a.Digest() != both.Digest() {
+		return "the merge of two folds is not the fold of both"
+	}
+	return ""
+}
+
+// growthIsBounded: flapping, queues and caches do not grow beyond what
+// happened.
+func growthIsBounded(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	minutes := 1 + w.busyTime()/60_000
+	if limit := int(minutes) * 60 * len(w.hosts); w.ledger.flaps > limit {
+		return fmt.Sprintf("%d accusations in %d minutes among %d nodes", w.ledger.flaps, minutes, len(w.hosts))
+	}
+	if limit := 4000 * len(w.hosts); len(w.heap) > limit {
+		return fmt.Sprintf("%d things wait", len(w.heap))
+	}
+	for _, p := range live {
+		if len(p.peers.all) > len(w.hosts) {
+			return fmt.Sprintf("%s remembers %d peers of %d", p.host.id, len(p.peers.all), len(w.hosts))
+		}
+	}
+	return ""
+}
+
+// strangersStayOut: nobody knows a node of another cluster.
+func strangersStayOut(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	for i := range c.Nodes {
+		if h := w.byID[c.Nodes[i].ID]; h != nil && h.cluster != simCluster {
+			return h.id + " is a stranger"
+		}
+	}
+	return ""
+}
+
+// roundsToAgree is how many rounds of comparison N nodes may take.
+func roundsToAgree(n int) int64 {
+	return int64(4*math.Log2(float64(max(n, 1)))) + 10
+}

@@ -1,0 +1,114 @@
+package clusterkit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// sabotage is a mistake of one line that somebody could make. The simulator
+// must find each of them: that is how it shows that it can fail.
+type sabotage uint8
+
+const (
+	sabotageNone      sabotage = iota
+	sabotageReplace            // a state that is received replaces the own one
+	sabotageGaps               // events are taken though some before them are missing
+	sabotageSendFirst          // events are published and sent before they are durable
+	sabotageNoChain            // events are taken without looking at the chain
+	sabotageFastClock          // events from a clock that is ahead are dropped
+	sabotageAge                // a tombstone is collected for its age alone
+	sabotageApart              // the vector is saved at another moment than the state
+)
+
+var sabotages = []struct {
+	sabotage sabotage
+	name     string
+}{
+	{sabotageReplace, "a received state replaces the own one"},
+	{sabotageGaps, "gaps are accepted"},
+	{sabotageSendFirst, "sent before it is synced"},
+	{sabotageNoChain, "the chain is not checked"},
+	{sabotageFastClock, "events of a fast clock are dropped"},
+	{sabotageApart, "the vector is saved apart from the state"},
+}
+
+// ingest is replica.ingest, or a bad imitation of it.
+func (s sabotage) ingest(r *replica, wall int64, batch []events.Event) ingested {
+	switch s {
+	case sabotageFastClock:
+		var kept []events.Event
+		for _, e := range batch {
+			if e.Time.Millis() <= wall+events.MaxSkew {
+				kept = append(kept, e)
+			}
+		}
+		return r.ingest(wall, kept)
+	case sabotageGaps, sabotageNoChain:
+		var in ingested
+		for i := range batch {
+			e := &batch[i]
+			head := r.head(e.Log)
+			gap := s == sabotageGaps && e.Seq > head.Seq+1
+			unlinked := s == sabotageNoChain && e.Seq == head.Seq+1 && !e.Links(head.Chain)
+			if !gap && !unlinked {
+				one := r.ingest(wall, batch[i:i+1])
+				in.accepted += one.accepted
+				in.duplicates += one.duplicates
+				if s != sabotageNoChain {
+					in.broken = append(in.broken, one.broken...)
+				}
+				continue
+			}
+			if gap {
+				r.state.Merge(simHeads(events.Head{Log: e.Log, Seq: e.Seq - 1}, e.Time-1))
+			}
+			r.stage(*e)
+			r.clock.Observe(e.Time, wall)
+			in.accepted++
+		}
+		return in
+	}
+	return r.ingest(wall, batch)
+}
+
+// simHeads returns a state that claims a head and knows nothing else: what a
+// mistake makes of a vector.
+func simHeads(h events.Head, t events.Timestamp) *projection.State {
+	b := []byte{1 << 3, 1, 2<<3 | 2, 48}
+	b = append(b, h.Log[:]...)
+	b = binary.BigEndian.AppendUint64(b, h.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(t))
+	b = append(b, h.Chain[:]...)
+	hash := sha256.Sum256(append(binary.BigEndian.AppendUint64(append([]byte(nil), h.Log[:]...), h.Seq), h.Chain[:]...))
+	digest := events.Digest{Vector: events.SumOf(hash[:]), Logs: 1}
+	b = protowire.AppendTag(b, 14, protowire.BytesType)
+	raw, _ := digest.AppendBinary(nil)
+	b = protowire.AppendBytes(b, raw)
+	sum := sha256.Sum256(b)
+	b = protowire.AppendTag(b, 15, protowire.BytesType)
+	b = protowire.AppendBytes(b, sum[:16])
+	s, err := projection.ReadSnapshot(b)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// openDisk recovers the state. With the last sabotage the machine had saved
+// its vector in one file and its state in another, and the power failed between
+// the two: the state is older than the vector says.
+func (w *simWorld) openDisk(h *simHost) *projection.State {
+	s := h.disk.open(w)
+	if w.sabotage != sabotageApart || len(h.disk.segments) == 0 || w.pick(2) == 0 {
+		return s
+	}
+	older := h.disk.beforeLast(w)
+	for _, head := range s.Heads() {
+		older.Merge(simHeads(head, s.Time(head.Log)))
+	}
+	return older
+}

@@ -1,0 +1,366 @@
+package clusterkit
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	simSeed  = flag.Uint64("seed", 0, "run only the simulated history of this seed")
+	simSeeds = flag.Int("seeds", 0, "how many simulated histories; 0 takes as many as the gate does")
+	simFrom  = flag.Uint64("from", 1, "the first seed of them")
+	simOnly  = flag.String("only", "", "of the operations of -seed only these, as the shrinker prints them: 1,4,7")
+)
+
+// simResult is how a history ended.
+type simResult struct {
+	seed      uint64
+	steps     int
+	trace     uint64
+	violation *simViolation
+	coverage  simCoverage
+	agreed    int64 // milliseconds from the end of the faults to equal digests
+	settled   int64
+}
+
+// simulate runs the history of a seed, leaving out some operations.
+func simulate(seed uint64, sab sabotage, keep func(simOp) bool) (result simResult) {
+	w := newSimWorld(seed, sab)
+	return w.history(keep)
+}
+
+// history is the life of a world: it begins, things go wrong, they stop going
+// wrong, and all becomes well.
+func (w *simWorld) history(keep func(simOp) bool) (result simResult) {
+	defer func() {
+		result.seed, result.steps, result.trace, result.coverage = w.seed, w.steps, w.trace, *w.coverage
+		if v := recover(); v != nil {
+			violation, ok := v.(*simViolation)
+			if !ok {
+				panic(v)
+			}
+			result.violation = violation
+		}
+	}()
+	w.profile.sights(w.coverage)
+	w.populate()
+	w.ops = planOps(w.seed, &w.profile)
+	w.net.bad = true
+	for _, o := range w.ops {
+		if keep != nil && !keep(o) {
+			continue
+		}
+		w.after(o.at, nil, func() {
+			if simKinds[o.kind].do(w, o) {
+				w.coverage.saw(simSight(simKinds[o.kind].name))
+			}
+		})
+	}
+	w.run(500+w.profile.chaos, nil)
+	if w.day {
+		w.run(w.now+24*3_600_000+5_000, nil)
+	}
+	w.recover()
+	healed := w.now
+	result.agreed, result.settled = w.settle(healed)
+	return result
+}
+
+// busyTime is how long the nodes were on.
+func (w *simWorld) busyTime() int64 {
+	if w.day {
+		return w.now - 24*3_600_000
+	}
+	return w.now
+}
+
+// recover ends all faults but those of the clocks.
+func (w *simWorld) recover() {
+	w.net.replay()
+	w.net.bad = false
+	w.net.heal()
+	for _, h := range slices.Clone(w.hosts) {
+		if h.crashAt = simCrashNever; h.twin {
+			w.kill(h, true)
+		}
+		h.disk.next = simDiskFine
+		if p := h.proc; p != nil {
+			p.resume()
+			if p.err() != nil || !p.k.spoken { // with the addresses of those who are there now
+				w.kill(h, true)
+			}
+		}
+		w.start(h)
+	}
+}
+
+// settle waits until all nodes agree, and then until all is as it should be.
+func (w *simWorld) settle(healed int64) (agreed, settled int64) {
+	limit := 45_000 + simSyncInterval*roundsToAgree(len(w.live()))
+	agreed = -1
+	for w.now < healed+limit {
+		if w.run(w.now+250, nil); w.everybodyIsUp() && w.agrees() {
+			agreed = w.now - healed
+			break
+		}
+	}
+	if agreed < 0 {
+		w.violated("agreement", "not all nodes know the same %d ms after the network was healed:%s", limit, w.portrait())
+	}
+	wrong := ""
+	for w.now < healed+limit+180_000 {
+		if wrong = w.wrong(); wrong == "" {
+			return agreed, w.now - healed
+		}
+		w.run(w.now+1000, nil)
+	}
+	name, text, _ := strings.Cut(wrong, ": ")
+	w.violated(name, "%s, %d ms after the network was healed:%s", text, w.now-healed, w.portrait())
+	return agreed, 0
+}
+
+// everybodyIsUp starts whoever is down and should not be: somebody looks after
+// the machines.
+func (w *simWorld) everybodyIsUp() bool {
+	up := true
+	for _, h := range w.hosts {
+		if h.gone {
+			continue
+		}
+		if h.proc == nil || h.proc.err() != nil {
+			w.kill(h, true)
+			w.start(h)
+			up = false
+		}
+	}
+	return up
+}
+
+// wrong returns the first of the quiet checks that fails.
+func (w *simWorld) wrong() string {
+	if !w.everybodyIsUp() {
+		return "everybody is up: somebody is down"
+	}
+	live := w.live()
+	if !w.agrees() {
+		return "agreement: not all nodes know the same"
+	}
+	if len(live) == 0 {
+		return ""
+	}
+	for _, q := range quietChecks {
+		if text := q.check(w, live, live[0].k.cluster); text != "" {
+			return q.name + ": " + text
+		}
+	}
+	return ""
+}
+
+// portrait says what everybody knows, for people.
+func (w *simWorld) portrait() string {
+	var b strings.Builder
+	for _, h := range w.hosts {
+		fmt.Fprintf(&b, "\n  %s at %s gone=%v", h.key, h.addr, h.gone)
+		if p := h.proc; p != nil {
+			fmt.Fprintf(&b, " failed=%v spoken=%v digest=%.16s logs=%d coordinator=%s", p.failed, p.k.spoken, p.k.digest, p.k.digest.Logs, p.k.cluster.Coordinator)
+			for i := range p.k.cluster.Nodes {
+				n := &p.k.cluster.Nodes[i]
+				fmt.Fprintf(&b, " %s=%s/%d", n.ID, n.Status, n.Incarnation)
+			}
+			for _, head := range p.k.heads {
+				fmt.Fprintf(&b, "\n      %s %s:%d forked=%v", w.ledger.owner[head.Log], head.Log, head.Seq, p.k.forked[head.Log])
+			}
+		}
+	}
+	return b.String()
+}
+
+// onlyOps reads the list of -only.
+func onlyOps(t *testing.T) func(simOp) bool {
+	if *simOnly == "" {
+		return nil
+	}
+	keep := make(map[int]bool)
+	for _, field := range strings.Split(*simOnly, ",") {
+		var n int
+		if _, err := fmt.Sscan(field, &n); err != nil {
+			t.Fatalf("-only: %v", err)
+		}
+		keep[n] = true
+	}
+	return func(o simOp) bool { return keep[o.index] }
+}
+
+// TestSimulation runs many histories; see SIMULATION.md.
+func TestSimulation(t *testing.T) {
+	if *simSeed != 0 {
+		keep := onlyOps(t)
+		for _, o := range planOps(*simSeed, &newSimWorld(*simSeed, sabotageNone).profile) {
+			if keep == nil || keep(o) {
+				t.Log(o)
+			}
+		}
+		r := simulate(*simSeed, sabotageNone, keep)
+		t.Logf("seed %d: %d steps, trace %016x, agreed after %d ms, settled after %d ms, saw %s", r.seed, r.steps, r.trace, r.agreed, r.settled, r.coverage.String())
+		if r.violation != nil {
+			t.Fatal(r.violation)
+		}
+		return
+	}
+	seeds := *simSeeds
+	if seeds == 0 {
+		seeds = simGateSeeds
+	}
+	began := time.Now()
+	total := runSeeds(*simFrom, seeds, sabotageNone, func(r simResult) bool {
+		if r.violation != nil {
+			t.Error(explain(r, sabotageNone))
+			return false
+		}
+		if r.seed%16 == 0 { // the same seed is the same history
+			if again := simulate(r.seed, sabotageNone, nil); again.trace != r.trace || again.steps != r.steps {
+				t.Errorf("seed %d has trace %016x and then %016x", r.seed, r.trace, again.trace)
+			}
+		}
+		return true
+	})
+	took := time.Since(began)
+	t.Logf("%d histories, %d steps in %v on %d cores: %.0f steps a second and core", total.histories, total.steps,
+		took.Round(time.Millisecond), total.workers, float64(total.steps)/took.Seconds()/float64(total.workers))
+	t.Logf("agreed after the network was healed: %s", quantiles(total.agreed))
+	t.Logf("settled: %s", quantiles(total.settled))
+	t.Logf("saw %s", total.coverage.String())
+	if !t.Failed() && seeds >= simGateSeeds {
+		for _, sight := range simSights() {
+			if total.coverage.seen[sight] == 0 {
+				t.Errorf("%q never happened in %d histories", sight, total.histories)
+			}
+		}
+	}
+}
+
+// TestSimulationFindsSabotage is the control: each of these mistakes must be
+// found within the histories of the gate.
+func TestSimulationFindsSabotage(t *testing.T) {
+	var table strings.Builder
+	for _, s := range sabotages {
+		found := uint64(0)
+		var how *simViolation
+		total := runSeeds(1, simSabotageSeeds, s.sabotage, func(r simResult) bool {
+			found, how = r.seed, r.violation
+			return r.violation == nil
+		})
+		if how == nil {
+			t.Errorf("%s: not found in %d histories", s.name, total.histories)
+			continue
+		}
+		fmt.Fprintf(&table, "\n%-46s found by history %4d: %s", s.name, found, how.invariant)
+	}
+	t.Log(table.String())
+}
+
+// simTotals is what many histories add up to.
+type simTotals struct {
+	histories, steps, workers int
+	coverage                  simCoverage
+	agreed, settled           []int64
+}
+
+// runSeeds runs histories on all cores, each in one goroutine, and hands the
+// results on in the order of the seeds until one returns false.
+func runSeeds(from uint64, n int, sab sabotage, each func(simResult) bool) simTotals {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	results := make([]chan simResult, n)
+	for i := range results {
+		results[i] = make(chan simResult, 1)
+	}
+	var next atomic.Int64
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { // ends when all seeds are taken or one was enough
+			for !over.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				results[i] <- simulate(from+uint64(i), sab, nil)
+			}
+		})
+	}
+	total := simTotals{workers: workers}
+	for i := range n {
+		r := <-results[i]
+		total.histories++
+		total.steps += r.steps
+		total.coverage.add(&r.coverage)
+		if r.violation == nil {
+			total.agreed, total.settled = append(total.agreed, r.agreed), append(total.settled, r.settled)
+		}
+		if !each(r) {
+			break
+		}
+	}
+	over.Store(true)
+	wg.Wait()
+	return total
+}
+
+// quantiles describes a distribution of milliseconds.
+func quantiles(ms []int64) string {
+	if len(ms) == 0 {
+		return "never"
+	}
+	slices.Sort(ms)
+	at := func(q float64) int64 { return ms[int(q*float64(len(ms)-1))] }
+	return fmt.Sprintf("median %d ms, 99 %% %d ms, at most %d ms", at(0.5), at(0.99), at(1))
+}
+
+// explain says how a history failed, in as few operations as possible, and how
+// to repeat it.
+func explain(r simResult, sab sabotage) error {
+	ops, least := shrink(r, sab)
+	var lines, numbers []string
+	for _, o := range ops {
+		lines, numbers = append(lines, "\t"+o.String()), append(numbers, fmt.Sprint(o.index))
+	}
+	only := strings.Join(numbers, ",")
+	if only == "" {
+		only = "-1"
+	}
+	return fmt.Errorf("seed %d: %v\nrepeat: go test -run 'TestSimulation$' . -seed %d -v\nshrunk: go test -run 'TestSimulation$' . -seed %d -only %s -v\n%s\n%v",
+		r.seed, r.violation, r.seed, r.seed, only, strings.Join(lines, "\n"), least.violation)
+}
+
+// shrink leaves out operations, first many at a time, then one by one, as long
+// as the same invariant breaks (Zeller and Hildebrandt, "Simplifying and
+// isolating failure-inducing input", 2002).
+func shrink(r simResult, sab sabotage) ([]simOp, simResult) {
+	ops := planOps(r.seed, &newSimWorld(r.seed, sab).profile)
+	best := r
+	for size := max(len(ops)/2, 1); ; size /= 2 {
+		for at := 0; at < len(ops); {
+			fewer := slices.Delete(slices.Clone(ops), at, min(at+size, len(ops)))
+			kept := make(map[int]bool, len(fewer))
+			for _, o := range fewer {
+				kept[o.index] = true
+			}
+			try := simulate(r.seed, sab, func(o simOp) bool { return kept[o.index] })
+			if try.violation != nil && try.violation.invariant == r.violation.invariant {
+				ops, best = fewer, try
+			} else {
+				at += size
+			}
+		}
+		if size <= 1 {
+			return ops, best
+		}
+	}
+}
