@@ -76,6 +76,11 @@ func history(t testing.TB) []events.Event {
 		{Type: events.NodeRemoved, Register: events.AdminRegister("n3"), Version: 4, Actor: "operator:ann", Body: events.Encode(expelled)},
 		{Type: events.BrakeHeld, Actor: "n1", Body: events.Encode(order)},
 		{Type: events.BrakeLifted, Actor: "operator:ann", Body: events.Encode(&events.NodeOrder{Reason: "the room is on fire"})},
+		{Type: events.FloorRaised, Register: events.FloorRegister(events.KindValue), Version: 2, Actor: "n1",
+			Body: events.Encode(&events.Collection{Kind: events.KindValue, Floor: 2, Reason: "1 tombstone"})},
+		{Type: events.TombstonesCollected, Register: events.CollectedRegister(events.ID{Log: log, Seq: 28}), Version: 1, Actor: "n1",
+			Cause: events.ID{Log: log, Seq: 27}, Body: events.Encode(&events.Collection{Kind: events.KindValue, Floor: 2, Reason: "settled",
+				Settled: []string{events.ID{Log: log, Seq: 20}.String()}, Stable: []string{events.ID{Log: log, Seq: 27}.String()}})},
 	}
 	prev := events.Genesis(log)
 	for i, e := range drafts {

@@ -72,6 +72,8 @@ func payloadOf(t Type) Payload {
 		return (*Rebalance)(nil)
 	case ValueSet, ValueDeleted:
 		return (*Value)(nil)
+	case FloorRaised, TombstonesCollected:
+		return (*Collection)(nil)
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 
 // payloadTypes lists one event type for each type of payload, sorted by name.
 var payloadTypes = []events.Type{events.NodeSuspected, events.PartitionAssigned, events.ClusterConfigured,
-	events.CoordinatorClaimed, events.LogStarted, events.NodeDrained, events.NodeJoined, events.RebalanceStarted, events.ValueSet}
+	events.CoordinatorClaimed, events.LogStarted, events.NodeDrained, events.NodeJoined, events.RebalanceStarted, events.ValueSet,
+	events.FloorRaised}
 
 // TestPayloadRoundTrip: what Encode writes, Payload reads, with the same bytes.
 func TestPayloadRoundTrip(t *testing.T) {

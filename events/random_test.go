@@ -37,7 +37,7 @@ var allTypes = []events.Type{
 	events.NodeLeaving, events.NodeLeft, events.NodeRecovered, events.NodeSuspected, events.NodeFailed,
 	events.NodeRemoved, events.NodeDrained, events.NodeUndrained, events.BrakeHeld, events.BrakeLifted, events.CoordinatorClaimed,
 	events.PartitionAssigned, events.RebalanceStarted, events.RebalanceCompleted, events.ValueSet,
-	events.ValueDeleted, "app/order-shipped", "NodeDreamt",
+	events.ValueDeleted, events.FloorRaised, events.TombstonesCollected, "app/order-shipped", "NodeDreamt",
 }
 
 func pick[T any](r *random, from ...T) T { return from[r.IntN(len(from))] }

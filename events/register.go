@@ -15,6 +15,8 @@ const (
 	KindConfig      = "config"
 	KindValue       = "value"
 	KindLog         = "log"
+	KindFloor       = "floor"
+	KindCollected   = "collected"
 )
 
 // The registers that have no key of their own.
@@ -42,6 +44,14 @@ func ValueRegister(key string) string { return KindValue + "/" + key }
 
 // LogRegister returns the register that says whose log id is.
 func LogRegister(id LogID) string { return KindLog + "/" + id.String() }
+
+// FloorRegister returns the register of the version above which registers of a
+// kind are written.
+func FloorRegister(kind string) string { return KindFloor + "/" + kind }
+
+// CollectedRegister returns the register that the event id, and no other, may
+// write to say what is forgotten.
+func CollectedRegister(id ID) string { return KindCollected + "/" + id.String() }
 
 // SplitRegister returns the kind and the key of a register: "node", "n1".
 func SplitRegister(register string) (kind, key string) {

@@ -18,7 +18,10 @@ func TestRegisters(t *testing.T) {
 		events.LogRegister(log):         {events.KindLog, log.String()},
 		events.ConfigRegister:           {events.KindConfig, "cluster"},
 		events.CoordinatorRegister:      {events.KindCoordinator, ""},
+		events.FloorRegister("value"):   {events.KindFloor, "value"},
 		"":                              {"", ""},
+
+		events.CollectedRegister(events.ID{Log: log, Seq: 7}): {events.KindCollected, log.String() + ":7"},
 	} {
 		if kind, key := events.SplitRegister(register); kind != want[0] || key != want[1] {
 			t.Errorf("%q splits into %q and %q", register, kind, key)

@@ -20,7 +20,7 @@ import (
 // has changed since the last call is hashed, so that replaying a long history
 // costs one hash for each register and not for each event.
 func (s *State) Digest() events.Digest {
-	for _, r := range s.unsummed {
+	for _, r := range s.unsummed { // which sweep keeps free of what is gone
 		hash := sha256.Sum256(r.event.Raw())
 		sum := events.SumOf(hash[:])
 		s.digest.State = s.digest.State.Sub(r.sum).Add(sum)

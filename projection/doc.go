@@ -32,7 +32,7 @@
 //     state and the same digest. Within a log events come in sequence: a gap
 //     is refused, so a vector never lies.
 //  2. Apply looks at one register only. A rule that spans registers is
-//     answered by the view, never by dropping an event.
+//     answered by the view, never by dropping an event. (But see Forgetting.)
 //  3. Fold(all) = Fold(snapshot at any point, then the rest).
 //  4. Merge(Fold(a), Fold(b)) = Fold(a and b). Merge is commutative,
 //     associative and idempotent, so a state can stand in for events that are
@@ -41,6 +41,43 @@
 // From them follows what the digest is for: equal vectors mean equal states.
 // Two nodes with equal vector sums and different state sums have found a bug
 // or a fork, and merging their states repairs it.
+//
+// # Forgetting
+//
+// A deleted value leaves a tombstone, a ValueDeleted that owns its register, so
+// that an old write that comes late does not bring the value back. Tombstones
+// are forgotten by events, not by age at each node: a TombstonesCollected event
+// C names two vectors and a version. It takes effect in a state that stands for
+// all of C.stable, and hides there the owner W of a value register if
+//
+//	W.version <= C.floor, and
+//	    W is a tombstone in C.settled           it is old, and everybody has it
+//	 or W is not in C.stable                    it is void: see below
+//
+// A hidden owner is taken out of the state. What W was written over stays
+// hidden with it, and what comes later and W would have beaten, too: whatever
+// is not in C.stable and has a version up to C.floor is hidden by C itself, and
+// whatever has a larger version beats W, whose version is not above the floor.
+// So the state remains a function of the events alone, and all laws hold, in
+// whatever order events, collections and states come; law 2 with the addition
+// that a collection may empty other registers, by their owners alone. Merging
+// with a state that has forgotten a register drops it if its version is not
+// above the floor: that state has seen it, or would hide it. A collection whose
+// successor has taken effect is itself forgotten.
+//
+// What makes this safe and not only lawful is what its author sees to: before C
+// comes FloorRaised, after which nobody who has heard of it writes below the
+// floor; and C.stable holds what everybody had written before they had heard of
+// it. Then no member's write is void. Void are the writes of those who were not
+// asked: who was removed and does not know it, or comes from a backup older than
+// the floor and speaks before it learns. They never bring back what was deleted.
+// A void write that is newer than the present owner, by its version, empties the
+// register, since nobody can tell who had heard of which first.
+//
+//	FloorRaised --24 h, and all are seen to be equal--> TombstonesCollected
+//
+// Only values are forgotten. Registers of nodes, partitions and logs are as many
+// as there are nodes, partitions and logs, and what they say is asked for.
 //
 // # Oddities
 //

@@ -40,6 +40,7 @@ func histories(t *testing.T, test func(t *testing.T, h *history)) {
 // had written by then.
 type history struct {
 	rng     *rand.Rand
+	forgets bool // tombstones are collected, by those who may and by those who may not
 	origins []*writer
 	names   []string
 }
@@ -55,7 +56,7 @@ type writer struct {
 // newHistory lets random nodes write random events: sensible ones, conflicting
 // ones, of unknown types, without a register, and odd ones.
 func newHistory(tb testing.TB, seed uint64) *history {
-	h := &history{rng: rand.New(rand.NewPCG(seed, 0))}
+	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), forgets: seed%2 == 0}
 	for i := range 2 + h.rng.IntN(5) {
 		name := fmt.Sprintf("n%d", i)
 		h.names = append(h.names, name)
@@ -89,6 +90,9 @@ func (h *history) hear(w *writer, wall int64) {
 // little afterwards.
 func (h *history) write(w *writer, wall int64) {
 	e := h.event(w)
+	if h.forgets && h.rng.IntN(3) == 0 {
+		e = h.collection(w)
+	}
 	if h.rng.IntN(4) == 0 {
 		h.bend(&e)
 	}
@@ -159,6 +163,48 @@ func (h *history) event(w *writer) events.Event {
 		return e
 	}
 	return events.Event{Type: pick("app/order-shipped", events.RebalanceStarted, events.RebalanceCompleted), Body: []byte(nil)}
+}
+
+// collection writes and deletes values, raises the floor of values, or forgets
+// some: with what w knows, or with a vector that has nothing to do with it.
+func (h *history) collection(w *writer) events.Event {
+	key := fmt.Sprintf("k%d", h.rng.IntN(4))
+	stamp, _ := w.knows.Stamp(events.ValueRegister(key))
+	if h.rng.IntN(3) == 0 {
+		stamp.Version = max(stamp.Version, w.knows.Floor(events.KindValue))
+	}
+	e := events.Event{Type: events.ValueSet, Register: events.ValueRegister(key), Version: stamp.Version + 1, Body: events.Encode(&events.Value{Key: key})}
+	switch h.rng.IntN(5) {
+	case 0, 1:
+		e.Type = events.ValueDeleted
+	case 2:
+		settled, stable := h.vectors(w)
+		e.Type, e.Version = events.TombstonesCollected, 1
+		e.Register = events.CollectedRegister(events.ID{Log: w.log, Seq: w.head.Seq + 1})
+		e.Body = events.Encode(projection.Forget(events.KindValue, uint64(1+h.rng.IntN(5)), settled, stable, ""))
+	case 3:
+		e.Type, e.Register, e.Version = events.FloorRaised, events.FloorRegister(events.KindValue), uint64(1+h.rng.IntN(5))
+		e.Body = events.Encode(&events.Collection{Kind: events.KindValue, Floor: e.Version})
+	}
+	return e
+}
+
+// vectors returns what a collection by w may name: a part of it, and all, of
+// what w knows or of what it cannot know yet.
+func (h *history) vectors(w *writer) (settled, stable []events.Head) {
+	for _, head := range w.knows.Heads() {
+		switch h.rng.IntN(8) {
+		case 0:
+			continue
+		case 1:
+			head.Seq += h.rng.Uint64N(4)
+		}
+		stable = append(stable, head)
+		if head.Seq -= h.rng.Uint64N(head.Seq); h.rng.IntN(4) > 0 {
+			settled = append(settled, head)
+		}
+	}
+	return settled, stable
 }
 
 // bend makes a well-formed event conflict, unknown or odd.

@@ -12,14 +12,31 @@ import (
 // and idempotent, so a state may be merged again, or late, without harm; it
 // must never replace another one. o is not changed and shares nothing with s
 // afterwards.
+//
+// What one of the two has forgotten the other one does not bring back.
 func (s *State) Merge(o *State) (changed bool) {
+	before := s.forgotten
+	if len(o.collections) > 0 {
+		for _, r := range s.order {
+			if o.registers[r.name()] == nil && o.forgot(r.kind, &r.event) {
+				s.drop(r)
+			}
+		}
+		s.sweep()
+	}
+	for _, r := range o.order {
+		if s.registers[r.name()] == nil && s.forgot(r.kind, &r.event) {
+			continue
+		}
+		changed = s.write(&r.event) || changed
+	}
 	for _, h := range o.byLog {
 		changed = s.mergeHead(h) || changed
 	}
-	for _, r := range o.order {
-		changed = s.write(&r.event) || changed
+	if s.pending > 0 {
+		s.settle()
 	}
-	return changed
+	return changed || s.forgotten > before
 }
 
 func (s *State) mergeHead(o *logHead) (changed bool) {
@@ -65,6 +82,11 @@ func (s *State) Clone() *State {
 	}
 	c.sorted, c.forked = s.sorted, maps.Clone(s.forked)
 	c.digest, c.buckets = s.digest, s.buckets
+	c.pending, c.forgotten = s.pending, s.forgotten
+	for _, collected := range s.collections {
+		copied := *collected // its vectors never change
+		c.collections = append(c.collections, &copied)
+	}
 	of := c.view.of
 	c.view = s.view
 	c.view.of, c.view.stale = of, nil

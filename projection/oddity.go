@@ -58,6 +58,10 @@ func placeOf(t events.Type) (k kind, rank uint8) {
 		return kindPartition, 0
 	case events.ValueSet, events.ValueDeleted:
 		return kindValue, 0
+	case events.FloorRaised:
+		return kindFloor, 0
+	case events.TombstonesCollected:
+		return kindCollected, 0
 	}
 	return kindOther, 0
 }
@@ -118,6 +122,10 @@ func (r *register) contradiction(p events.Payload) error {
 		return events.CheckNodeID(p.Node)
 	case *events.Assignment:
 		return r.readAssignment(p)
+	case *events.Collection:
+		if r.kind == kindFloor {
+			return r.readFloor(p)
+		}
 	case *events.Value:
 		if p.Key != r.key() {
 			return fmt.Errorf("names the key %q", p.Key)

@@ -19,6 +19,7 @@ type register struct {
 	kind      kind
 	partition int32 // of kindPartition; -1 when the key names none
 	unsummed  bool  // changed since the last Digest
+	gone      bool  // forgotten, and about to be swept away
 	stale     bool  // changed since the last view
 }
 
@@ -36,6 +37,8 @@ type kind uint8
 const (
 	kindOther kind = iota // of a later version, or of no known event
 	kindValue
+	kindFloor
+	kindCollected
 	kindNode
 	kindAccusation
 	kindAdmin
@@ -64,6 +67,10 @@ func kindOf(name string) kind {
 		return kindValue
 	case events.KindLog:
 		return kindLog
+	case events.KindFloor:
+		return kindFloor
+	case events.KindCollected:
+		return kindCollected
 	}
 	switch name {
 	case events.CoordinatorRegister:
@@ -97,15 +104,32 @@ func beats(e, owner *events.Event) bool {
 	return string(e.Raw()) > string(owner.Raw())
 }
 
-// write gives a register to e if e beats its owner.
+// write gives a register to e if e beats its owner, and if it is not
+// forgotten. A forgotten write that beats the owner takes the register with it:
+// who heard of both in another order has forgotten the owner already.
 func (s *State) write(e *events.Event) (won bool) {
 	r := s.registers[e.Register]
+	if r != nil && !beats(e, &r.event) {
+		return false
+	}
+	if len(s.collections) > 0 && s.hidden(kindOf(e.Register), e) {
+		if r != nil {
+			s.drop(r)
+			s.sweep()
+		}
+		return false
+	}
+	if strings.HasPrefix(e.Register, events.KindCollected) && kindOf(e.Register) == kindCollected {
+		c, err := readCollection(e)
+		if err != nil || s.superfluous(c) {
+			return false
+		}
+		s.learn(c)
+	}
 	switch {
 	case r == nil:
 		r = s.addRegister(e.Register)
 		r.event = e.CloneInto(nil)
-	case !beats(e, &r.event):
-		return false
 	default:
 		r.event = e.CloneInto(spare(r.event.Raw(), len(e.Raw())))
 	}

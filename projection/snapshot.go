@@ -104,6 +104,9 @@ func readSnapshot(b []byte) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.pending > 0 {
+		s.settle() // which changes nothing, or the digest
+	}
 	if have := s.Digest(); have != digest {
 		return nil, fmt.Errorf("digest %s, and what was read has %s", digest, have)
 	}
@@ -219,5 +222,12 @@ func (s *State) readOwner(decoder *events.Decoder, b []byte, r *register) error 
 	s.adopt(e.Register, r)
 	s.sorted = true
 	s.changed(r)
+	if r.kind == kindCollected {
+		c, err := readCollection(&e)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", e.ID(), err)
+		}
+		s.learn(c)
+	}
 	return nil
 }

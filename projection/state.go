@@ -57,6 +57,10 @@ type State struct {
 	unsummed []*register
 	moved    []*logHead
 
+	collections []*collection // what is forgotten, sorted by event
+	pending     int           // of them that are not effective yet
+	forgotten   uint64        // registers
+
 	view view
 }
 
@@ -111,13 +115,17 @@ func (s *State) Apply(e *events.Event) Outcome {
 	}
 	h.Seq, h.Chain, h.time = e.Seq, e.Chain, max(h.time, e.Time)
 	s.move(h)
-	if e.Register == "" {
-		return Fact
+	outcome := Fact
+	if e.Register != "" {
+		outcome = Superseded
+		if s.write(e) {
+			outcome = Won
+		}
 	}
-	if s.write(e) {
-		return Won
+	if s.pending > 0 {
+		s.settle()
 	}
-	return Superseded
+	return outcome
 }
 
 // misplaced names what is wrong with a sequence that does not follow head.

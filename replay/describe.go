@@ -54,6 +54,8 @@ func What(e *events.Event) string {
 		return describeAssignment(e, p)
 	case *events.Rebalance:
 		return withReason(count(int(p.Moves), "move"), because(p.Trigger, p.Reason))
+	case *events.Collection:
+		return withReason(p.Kind+" up to version "+strconv.FormatUint(p.Floor, 10), p.Reason)
 	case *events.Value:
 		if e.Type == events.ValueDeleted {
 			return "deleted"

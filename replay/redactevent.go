@@ -22,7 +22,7 @@ func (r *Redaction) typ(t events.Type) events.Type {
 func (r *Redaction) register(register string) string {
 	kind, key := events.SplitRegister(register)
 	switch kind {
-	case "", events.KindPartition, events.KindCoordinator, events.KindLog, events.KindConfig:
+	case "", events.KindPartition, events.KindCoordinator, events.KindLog, events.KindConfig, events.KindFloor, events.KindCollected:
 		return register
 	case events.KindNode, events.KindAccusation, events.KindAdmin:
 		return kind + "/" + r.node(key)
@@ -68,6 +68,8 @@ func (r *Redaction) body(e *events.Event) []byte {
 		p.Trigger = r.text(p.Trigger)
 	case *events.Rebalance:
 		p.Trigger, p.Reason = r.text(p.Trigger), r.text(p.Reason)
+	case *events.Collection:
+		p.Reason = r.text(p.Reason)
 	case *events.Value:
 		p.Key, p.Value = r.name("key", p.Key), r.noise(p.Value)
 	default:

@@ -1,0 +1,240 @@
+package projection
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/skshohagmiah/clusterkit/events"
+)
+
+// collection is what a TombstonesCollected event says: of the registers of one
+// kind it forgets
+//
+//	tombstones    whose event is in settled, and
+//	void writes   whose event is not in stable: their authors had not heard of
+//	              the floor, which everybody had who is in stable,
+//
+// both only with a version up to floor. It takes effect in a state that stands
+// for all of stable, and from then on for ever: see the package doc for why
+// that is a function of the events alone.
+type collection struct {
+	id              events.ID
+	kind            kind
+	floor           uint64
+	settled, stable events.Vector
+	effective       bool
+}
+
+// readCollection returns what an event says is forgotten. An event that writes
+// such a register and says nothing legible is passed over, on every node.
+func readCollection(e *events.Event) (*collection, error) {
+	if e.Type != events.TombstonesCollected || e.Register != events.CollectedRegister(e.ID()) {
+		return nil, errors.New("a register in which only one event may say what is forgotten")
+	}
+	p, err := e.Payload()
+	if err != nil {
+		return nil, err
+	}
+	body := p.(*events.Collection)
+	c := &collection{id: e.ID(), kind: kindOf(body.Kind + "/"), floor: body.Floor}
+	if c.settled, err = readHeads(body.Settled); err != nil {
+		return nil, err
+	}
+	if c.stable, err = readHeads(body.Stable); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.kind != kindValue:
+		return nil, errors.New("nothing of this kind is ever forgotten")
+	case !c.stable.Dominates(c.settled):
+		return nil, errors.New("something is settled that is not stable")
+	}
+	return c, nil
+}
+
+// readHeads reads a list of IDs, ascending by log, as a vector.
+func readHeads(list []string) (events.Vector, error) {
+	v := make(events.Vector, len(list))
+	var last events.LogID
+	for i, text := range list {
+		id, err := events.ParseID(text)
+		if err != nil {
+			return nil, err
+		}
+		if id.String() != text || i > 0 && last.Compare(id.Log) >= 0 {
+			return nil, errors.New("logs out of order")
+		}
+		last, v[id.Log] = id.Log, id.Seq
+	}
+	return v, nil
+}
+
+// Forget returns the body of a TombstonesCollected event: settled is what was
+// known long enough ago, stable what everybody holds now and no less. Their
+// number of logs is bounded by what an event holds, see [MaxForget].
+func Forget(kind string, floor uint64, settled, stable []events.Head, reason string) *events.Collection {
+	list := func(heads []events.Head) []string {
+		var ids []string
+		for _, h := range heads {
+			ids = append(ids, events.ID{Log: h.Log, Seq: h.Seq}.String())
+		}
+		return ids
+	}
+	return &events.Collection{Kind: kind, Floor: floor, Settled: list(settled), Stable: list(stable), Reason: reason}
+}
+
+// MaxForget is of how many logs at most a vector fits into the event that
+// forgets, twice.
+const MaxForget = 2048
+
+// hides reports whether c forgets the write e, once it is effective.
+func (c *collection) hides(k kind, e *events.Event) bool {
+	if k != c.kind || e.Version > c.floor {
+		return false
+	}
+	return !c.stable.Covers(e.ID()) || e.Type == events.ValueDeleted && c.settled.Covers(e.ID())
+}
+
+// succeeds reports whether c, which is effective, makes o superfluous: whatever
+// o forgets is forgotten where c is effective, and whatever comes later and o
+// would forget, c forgets too.
+func (c *collection) succeeds(o *collection) bool {
+	return c.kind == o.kind && c.floor >= o.floor && c.stable.Covers(o.id) && c.stable.Dominates(o.stable)
+}
+
+// superfluous reports whether another collection has succeeded c.
+func (s *State) superfluous(c *collection) bool {
+	return slices.ContainsFunc(s.collections, func(o *collection) bool { return o.effective && o.id != c.id && o.succeeds(c) })
+}
+
+// hidden reports whether a write is forgotten.
+func (s *State) hidden(k kind, e *events.Event) bool {
+	for _, c := range s.collections {
+		if c.effective && c.hides(k, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// forgot reports whether this state has seen, or would forget, a write to a
+// register that it does not hold: whoever still holds it is behind.
+func (s *State) forgot(k kind, e *events.Event) bool {
+	for _, c := range s.collections {
+		if c.effective && c.kind == k && e.Version <= c.floor {
+			return true
+		}
+	}
+	return false
+}
+
+// learn takes up a collection. One of the same event is of the other branch of
+// a log that forked.
+func (s *State) learn(c *collection) {
+	i, found := slices.BinarySearchFunc(s.collections, c.id, func(c *collection, id events.ID) int { return c.id.Compare(id) })
+	if found {
+		s.collections[i] = c
+	} else {
+		s.collections = slices.Insert(s.collections, i, c)
+	}
+	s.pending++
+}
+
+// covers reports whether the state stands for all events of a vector.
+func (s *State) covers(v events.Vector) bool {
+	for log, seq := range v {
+		if h := s.logs[log]; h == nil || h.Seq < seq {
+			return false
+		}
+	}
+	return true
+}
+
+// settle lets those collections take effect that now can. It is called when a
+// collection came or a log grew while one is pending.
+func (s *State) settle() {
+	s.pending = 0
+	var now []*collection
+	for _, c := range s.collections {
+		switch {
+		case c.effective:
+		case s.covers(c.stable):
+			c.effective = true
+			now = append(now, c)
+		default:
+			s.pending++
+		}
+	}
+	if len(now) == 0 {
+		return
+	}
+	for _, r := range s.order {
+		if !r.gone && slices.ContainsFunc(now, func(c *collection) bool { return c.hides(r.kind, &r.event) }) {
+			s.drop(r)
+		}
+	}
+	for _, c := range slices.Clone(s.collections) {
+		if s.superfluous(c) {
+			s.collections = slices.DeleteFunc(s.collections, func(o *collection) bool { return o == c })
+			s.drop(s.registers[events.CollectedRegister(c.id)])
+		}
+	}
+	s.sweep()
+}
+
+// drop takes a register out of the state. The caller sweeps.
+func (s *State) drop(r *register) {
+	delete(s.registers, r.name())
+	s.digest.State = s.digest.State.Sub(r.sum)
+	r.sum, r.gone = events.Sum{}, true
+	s.view.cluster = nil
+	s.forgotten++
+}
+
+// sweep clears away what was dropped.
+func (s *State) sweep() {
+	gone := func(r *register) bool { return r.gone }
+	s.order = slices.DeleteFunc(s.order, gone)
+	s.unsummed = slices.DeleteFunc(s.unsummed, gone)
+}
+
+// Forgotten returns how many registers this state has forgotten since it was
+// made: who keeps something per register compares it with the last time.
+func (s *State) Forgotten() uint64 { return s.forgotten }
+
+// Floor returns the version above which the registers of a kind are to be
+// written: below it, what is written may be void.
+func (s *State) Floor(kindName string) uint64 {
+	floor, k := uint64(0), kindOf(kindName+"/")
+	for _, c := range s.collections {
+		if c.kind == k {
+			floor = max(floor, c.floor)
+		}
+	}
+	if r := s.registers[events.FloorRegister(kindName)]; r != nil {
+		if p, err := r.read(); err == nil && p != nil {
+			floor = max(floor, r.event.Version)
+		}
+	}
+	return floor
+}
+
+// Tombstones returns the largest version of the tombstones of a kind that are
+// in a vector, and how many there are.
+func (s *State) Tombstones(kindName string, settled events.Vector) (floor uint64, n int) {
+	for _, r := range s.inOrder() {
+		if k, _ := events.SplitRegister(r.name()); k == kindName && r.event.Type == events.ValueDeleted && settled.Covers(r.event.ID()) {
+			floor, n = max(floor, r.event.Version), n+1
+		}
+	}
+	return floor, n
+}
+
+// readFloor checks what a FloorRaised event says.
+func (r *register) readFloor(p *events.Collection) error {
+	if p.Kind != r.key() || p.Floor != r.event.Version || strings.Contains(p.Kind, "/") {
+		return errors.New("the register, its version and what they are to say differ")
+	}
+	return nil
+}
