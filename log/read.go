@@ -4,22 +4,31 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // Read returns one record by its index. Its Bytes belong to the caller; its
 // File and Offset are not set. It returns ErrCompacted for what is not kept any
 // more and an error that wraps fs.ErrNotExist for what is not there yet.
 func (l *Log) Read(index uint64) (Record, error) {
-	var r Record
-	err := l.ReadInto(index, &r)
-	return r, err
+	r, _ := l.shelf.records.Get().(*Record)
+	if r == nil {
+		r = new(Record)
+	}
+	defer l.shelf.records.Put(r)
+	if err := l.ReadInto(index, r); err != nil {
+		return Record{}, err
+	}
+	own := *r
+	own.memory, own.heads = nil, slices.Clone(r.heads)
+	own.Bytes = append(make([]byte, 0, len(r.Bytes)), r.Bytes...)
+	return own, nil
 }
 
-// ReadInto does what Read does and puts the record into r, whose Bytes it
-// overwrites if they have room: who reads many records one after the other into
-// the same Record does not allocate. Do not give it a Record whose Bytes are in
-// use elsewhere, such as one of a Cursor or a Reader. After an error r is as it
-// was.
+// ReadInto does what Read does, and its Bytes are valid until the next ReadInto
+// of the same Record: who reads many records, one after the other, does not
+// allocate. A copy of r shares its Bytes. After an error r is of no use but for
+// the next call.
 func (l *Log) ReadInto(index uint64, r *Record) error {
 	for tries := 0; ; tries++ {
 		err := l.read(index, r)
@@ -44,26 +53,24 @@ func (l *Log) read(index uint64, r *Record) error {
 		// The open segment is in the memory of the engine. When it is sealed at
 		// this moment the engine refuses, and the file has it.
 		if payload, err := seg.engine.Read(index); err == nil {
-			if err := r.keep(payload, index); err != nil {
+			own := r.room(len(payload))
+			copy(own, payload)
+			if err := r.open(own, index); err != nil {
 				return &CorruptError{File: seg.path, Index: index, Reason: "in memory: " + err.Error()}
 			}
+			r.Size = frameSize(len(payload))
 			return nil
 		}
 	}
 	return l.readSealed(seg, index, r)
 }
 
-// keep verifies a payload and copies it to where the bytes of r are.
-func (r *Record) keep(payload []byte, index uint64) error {
-	var found Record
-	if err := found.open(payload, index); err != nil {
-		return err
+// room returns memory of a size that belongs to r.
+func (r *Record) room(size int) []byte {
+	if cap(r.memory) < size {
+		r.memory = make([]byte, max(size, 1<<10))
 	}
-	found.Size = frameSize(len(payload))
-	found.Bytes = append(r.Bytes[:0], found.Bytes...)
-	found.heads = append(r.heads[:0], found.heads...)
-	*r = found
-	return nil
+	return r.memory[:size]
 }
 
 // readSealed reads a record from the file of a segment. The file of the open
@@ -88,23 +95,22 @@ func (l *Log) readSealed(seg *segment, index uint64, r *Record) error {
 	if to-from > most {
 		return l.walkTo(seg, first, from, index, r)
 	}
-	buf := l.shelf.buffer(int(to - from))
-	defer l.shelf.free(buf)
-	if n, err := l.shelf.readAt(seg, *buf, from); n < len(*buf) {
+	b := r.room(int(to - from))
+	if n, err := l.shelf.readAt(seg, b, from); n < len(b) {
 		return damage(&walker{file: seg.path, index: index, off: from}, err)
 	}
 	// Where the record is, is known from the lengths before it; that it is this
 	// record is known from its checksum.
-	b := *buf
 	for ; ; first++ {
 		n, k := prefix(b)
 		if k <= 0 || n < headerSize || k+n > len(b) {
 			return damage(&walker{file: seg.path, index: index, off: to - int64(len(b))}, errShort)
 		}
 		if first == at {
-			if err := r.keep(b[k:k+n], index); err != nil {
+			if err := r.open(b[k:k+n:k+n], index); err != nil {
 				return &CorruptError{File: seg.path, Offset: to - int64(len(b)), Index: index, Reason: err.Error()}
 			}
+			r.Size = k + n
 			return nil
 		}
 		b = b[k+n:]
@@ -123,9 +129,11 @@ func (l *Log) walkTo(seg *segment, first int, from int64, index uint64, r *Recor
 			return damage(w, err)
 		}
 	}
-	found.File, found.Offset = "", 0
-	found.Bytes = append(r.Bytes[:0], found.Bytes...)
-	found.heads = append(r.heads[:0], found.heads...)
+	own := r.room(len(found.heads) + len(found.Bytes))
+	at := copy(own, found.heads)
+	copy(own[at:], found.Bytes)
+	found.File, found.Offset, found.memory = "", 0, r.memory
+	found.heads, found.Bytes = own[:at:at], own[at:]
 	*r = found
 	return nil
 }

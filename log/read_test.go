@@ -37,12 +37,8 @@ func TestReadInto(t *testing.T) {
 			t.Fatalf("record %d is %+v, want %+v", index, into, want)
 		}
 	}
-	had := into
 	if err := r.ReadInto(r.Last()+1, &into); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("beyond the end: %v", err)
-	}
-	if into.Index != had.Index || string(into.Bytes) != string(had.Bytes) {
-		t.Fatalf("an error left %+v, want %+v", into, had)
 	}
 }
 
@@ -51,7 +47,7 @@ func TestReadIntoAllocatesNothing(t *testing.T) {
 	r := newRig(t, t.TempDir(), options())
 	r.append(newOrigin(1).batch(t, 400, 60)...)
 	r.append(newOrigin(2).batch(t, 400, 60)...)
-	into := Record{Bytes: make([]byte, 0, 1<<10)}
+	var into Record
 	n := uint64(0)
 	read := func() {
 		n++
@@ -62,8 +58,7 @@ func TestReadIntoAllocatesNothing(t *testing.T) {
 	for range 1000 {
 		read()
 	}
-	// The pool of buffers may be emptied at any moment, hence not zero exactly.
-	if allocs := testing.AllocsPerRun(2000, read); allocs >= 0.5 {
+	if allocs := testing.AllocsPerRun(2000, read); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
 }

@@ -46,6 +46,7 @@ type Record struct {
 
 	durable uint64 // the index that was durable when this record was written
 	heads   []byte // of a snapshot: the encoded vector
+	memory  []byte // that Bytes and heads are in, after ReadInto
 }
 
 // Vector returns, for a snapshot, which events had been appended to this log

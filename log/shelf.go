@@ -17,7 +17,7 @@ type shelf struct {
 	rings   [shelfKinds]ring
 	walkers []*walker // with a buffer, to be used again
 
-	buffers sync.Pool // of *[]byte, for single records
+	records sync.Pool // of *Record, whose memory is used again
 }
 
 // The kinds of things on a shelf.
@@ -142,21 +142,6 @@ func (s *shelf) readAt(seg *segment, b []byte, off int64) (int, error) {
 		seg.file.CompareAndSwap(f, nil)
 	}
 }
-
-// buffer returns a buffer of a size, for a short while.
-func (s *shelf) buffer(size int) *[]byte {
-	b, _ := s.buffers.Get().(*[]byte)
-	if b == nil {
-		b = new([]byte)
-	}
-	if cap(*b) < size {
-		*b = make([]byte, max(size, 1<<10))
-	}
-	*b = (*b)[:size]
-	return b
-}
-
-func (s *shelf) free(b *[]byte) { s.buffers.Put(b) }
 
 // shelfReader reads one segment through a shelf.
 type shelfReader struct {
