@@ -10,7 +10,7 @@ import (
 	"github.com/grafana/ckit/peer"
 	"github.com/grafana/ckit/shard"
 
-	"github.com/skshohagmiah/clusterkit/bench/cluster/measure"
+	"github.com/skshohagmiah/clusterkit/bench/measure"
 )
 
 // ckits is a cluster of ckit over HTTP/2 without TLS, as its documentation

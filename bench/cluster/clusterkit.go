@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/skshohagmiah/clusterkit"
-	"github.com/skshohagmiah/clusterkit/bench/cluster/measure"
+	"github.com/skshohagmiah/clusterkit/bench/measure"
 )
 
 // ours is a cluster of clusterkit nodes with the default options.

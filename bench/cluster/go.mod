@@ -2,13 +2,17 @@ module github.com/skshohagmiah/clusterkit/bench/cluster
 
 go 1.26.0
 
-replace github.com/skshohagmiah/clusterkit => ../..
+replace (
+	github.com/skshohagmiah/clusterkit => ../..
+	github.com/skshohagmiah/clusterkit/bench/measure => ../measure
+)
 
 require (
 	github.com/grafana/ckit v0.0.0-20250226083311-4f9f4aacabb5
 	github.com/hashicorp/memberlist v0.7.0
 	github.com/hashicorp/serf v0.11.0
 	github.com/skshohagmiah/clusterkit v0.0.0
+	github.com/skshohagmiah/clusterkit/bench/measure v0.0.0
 )
 
 require (

@@ -5,7 +5,7 @@
 //	go run . -nodes 10 -only clusterkit -runs 1  one row
 package main
 
-import "github.com/skshohagmiah/clusterkit/bench/cluster/measure"
+import "github.com/skshohagmiah/clusterkit/bench/measure"
 
 func main() {
 	measure.Main(

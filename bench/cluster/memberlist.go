@@ -12,7 +12,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"github.com/skshohagmiah/clusterkit/bench/cluster/measure"
+	"github.com/skshohagmiah/clusterkit/bench/measure"
 )
 
 // members is a cluster of memberlist with DefaultLANConfig.

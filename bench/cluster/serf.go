@@ -10,7 +10,7 @@ import (
 
 	"github.com/hashicorp/serf/serf"
 
-	"github.com/skshohagmiah/clusterkit/bench/cluster/measure"
+	"github.com/skshohagmiah/clusterkit/bench/measure"
 )
 
 // serfs is a cluster of serf with DefaultConfig.

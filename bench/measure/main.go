@@ -33,7 +33,7 @@ func run(w io.Writer, systems []System) error {
 	var f flags
 	flag.StringVar(&f.only, "only", "", "systems to measure, separated by commas; default all")
 	flag.StringVar(&f.nodes, "nodes", "3,10,30,100", "sizes of the clusters")
-	flag.StringVar(&f.what, "what", strings.Join([]string{Calm, Kill, Silence}, ","), "what to measure")
+	flag.StringVar(&f.what, "what", strings.Join([]string{Calm, Kill, Silence, Busy}, ","), "what to measure")
 	flag.IntVar(&f.runs, "runs", 3, "clusters to start for each figure")
 	flag.StringVar(&f.probe, "probe", "", "system:nodes:what, measured in this process; used by the program itself")
 	flag.StringVar(&f.profile, "profile", "", "file for a CPU profile of -probe")
@@ -42,8 +42,8 @@ func run(w io.Writer, systems []System) error {
 		return probeHere(w, systems, f)
 	}
 	fmt.Fprintf(w, "%s, %d cores\n\n", runtime.Version(), runtime.NumCPU())
-	fmt.Fprintln(w, "| nodes | system | start | propagation | leave | killed | silent | idle B/s | goroutines | memory MiB |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| nodes | system | start | propagation | leave | killed | silent | idle B/s | goroutines | memory MiB | false verdicts |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, size := range strings.Split(f.nodes, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 2 {
@@ -97,14 +97,28 @@ func row(w io.Writer, s System, n int, f flags) error {
 		propagation, leave = append(propagation, r.Propagation...), append(leave, r.Leave...)
 		kill, silence = append(kill, r.Kill...), append(silence, r.Silence...)
 	}
-	fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n, s.Name,
+	fmt.Fprintf(w, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n, s.Name,
 		durations(start), durations(propagation), durations(leave), durations(kill), durations(silence),
 		number(func(r Result) float64 { return r.Idle }, "%.0f"), number(func(r Result) float64 { return r.Goroutines }, "%.0f"),
-		number(func(r Result) float64 { return r.Memory / (1 << 20) }, "%.2f"))
+		number(func(r Result) float64 { return r.Memory / (1 << 20) }, "%.2f"), falseVerdicts(all))
 	for _, p := range problems {
 		fmt.Fprintf(os.Stderr, "%s, %d nodes: %s\n", s.Name, n, p)
 	}
 	return nil
+}
+
+// falseVerdicts prints the worst of some.
+func falseVerdicts(all []Result) string {
+	worst := -1
+	for _, r := range all {
+		if r.Starved && r.Error == "" {
+			worst = max(worst, r.False)
+		}
+	}
+	if worst < 0 {
+		return "-"
+	}
+	return strconv.Itoa(worst)
 }
 
 // durations prints the median and the largest of some.

@@ -11,6 +11,8 @@
 //	             headers of TCP, UDP and IP
 //	goroutines   per node, when nothing happens
 //	memory       per node: heap in use after a collection, and stacks
+//	false verdicts  of a minute in which the only processor is kept busy by a
+//	             loop beside the cluster, at one node about another
 //
 // Every cluster has a process of its own: [Main] starts its own program again
 // for each, so that nothing of one is counted with another.

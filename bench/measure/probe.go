@@ -20,6 +20,8 @@ type Result struct {
 	Idle        float64         `json:",omitempty"` // bytes/s and node
 	Goroutines  float64         `json:",omitempty"`
 	Memory      float64         `json:",omitempty"` // bytes
+	Starved     bool            `json:",omitempty"` // there was a busy minute
+	False       int             `json:",omitempty"` // and so many false verdicts in it
 	Error       string          `json:",omitempty"`
 }
 
@@ -28,6 +30,7 @@ const (
 	Calm    = "calm"    // start, propagation, idle, goroutines, memory, leave
 	Kill    = "kill"    // detection of killed nodes
 	Silence = "silence" // of silenced ones
+	Busy    = "busy"    // false verdicts in a minute on one processor that something else keeps busy
 )
 
 const (
@@ -56,6 +59,8 @@ func Probe(s System, o Options, what string) (r Result) {
 		r.Kill, err = p.lose(c.Kill)
 	case Silence:
 		r.Silence, err = p.lose(c.Silence)
+	case Busy:
+		r.Starved, r.False = true, p.starve()
 	default:
 		if r.Propagation, err = p.propagate(); err != nil {
 			break
@@ -173,6 +178,36 @@ func (p *prober) lose(end func(int)) ([]time.Duration, error) {
 		time.Sleep(3 * time.Second)
 	}
 	return took, nil
+}
+
+// starve keeps the only processor busy for a minute and counts how often a
+// node believed another one gone, all of which are there.
+func (p *prober) starve() (verdicts int) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	stop := make(chan struct{})
+	go func() { // ends with the minute
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	}()
+	defer close(stop)
+	believed := make(map[[2]int]bool)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		for by := range p.nodes {
+			for node := range p.nodes {
+				gone := p.c.Gone(by, node)
+				if gone && !believed[[2]int{by, node}] {
+					verdicts++
+				}
+				believed[[2]int{by, node}] = gone
+			}
+		}
+	}
+	return verdicts
 }
 
 func (p *prober) leave() ([]time.Duration, error) {

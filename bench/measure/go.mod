@@ -1,0 +1,3 @@
+module github.com/skshohagmiah/clusterkit/bench/measure
+
+go 1.25
