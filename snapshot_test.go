@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,9 +13,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/internal/memnet"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -176,8 +178,19 @@ func (t *text) String() string {
 // and compares once: that is counted, said in the log, in the metrics and in
 // /health, and repaired.
 func TestDivergenceAlarm(t *testing.T) {
+	synctest.Test(t, testDivergenceAlarm)
+}
+
+func testDivergenceAlarm(t *testing.T) {
 	var said text
+	network := memnet.New()
 	pair := startPairWith(t, func(o *Options) {
+		host := network.Host(o.NodeID)
+		listener, err := host.Listen(80)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Listener, o.AdvertiseAddr, o.DialContext = listener, o.NodeID+":80", host.DialContext
 		o.Logger = slog.New(slog.NewTextHandler(&said, nil))
 		o.SyncInterval, o.ProbeInterval = time.Hour, time.Hour
 	})
@@ -185,6 +198,7 @@ func TestDivergenceAlarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitEqual(t, pair, func(*Cluster) bool { return true })
+	time.Sleep(time.Second) // of the bubble: nobody talks any more
 	forget(t, pair[1], "k")
 	if n := pair[0].divergences.Load() + pair[1].divergences.Load(); n != 0 {
 		t.Fatalf("%d alarms before anybody compared", n)
@@ -217,14 +231,7 @@ var divergences = regexp.MustCompile(`(?m)^clusterkit_sync_divergences_total\{.*
 
 func fetch(t *testing.T, ck *ClusterKit, path string) string {
 	t.Helper()
-	resp, err := http.Get("http://" + ck.Addr() + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(resp.Body); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	w := httptest.NewRecorder()
+	ck.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	return w.Body.String()
 }
