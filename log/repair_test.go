@@ -143,30 +143,6 @@ func TestRepairMissingSegments(t *testing.T) {
 	}
 }
 
-// TestRepairRefusesForgeries offers a peer whose events do not link.
-func TestRepairRefusesForgeries(t *testing.T) {
-	p := newPair(t)
-	forged := newRig(t, scratch(t), calm())
-	a, b := newOrigin(1), newOrigin(2)
-	for range 300 { // other bodies, so other chains
-		forged.append(a.event(t, 77), b.event(t, 3))
-	}
-	forged.close()
-	dir := copyDir(t, p.dir)
-	files := segmentFiles(t, dir)
-	b2 := readFile(t, files[1])
-	clear(b2[200:1200])
-	writeTo(t, files[1], b2)
-	s, _ := p.repaired(t, dir, forged.dir)
-	if s.Filled != 0 || len(s.Lost) == 0 {
-		t.Fatalf("it took forgeries: %+v", s)
-	}
-	s, got := p.repaired(t, dir, forged.dir, p.peer)
-	if len(got) != len(p.all) || len(s.Lost) != 0 {
-		t.Fatalf("%d events of %d: %+v", len(got), len(p.all), s)
-	}
-}
-
 func TestRepairOfASoundLog(t *testing.T) {
 	p := newPair(t)
 	s, got := p.repaired(t, p.dir, p.peer)
@@ -246,37 +222,6 @@ func TestRepairDamagedArchive(t *testing.T) {
 	s, _ := (&pair{}).repaired(t, r.dir)
 	if len(s.Holes) != 1 || s.Holes[0].Parts[0].File != files[1] {
 		t.Fatalf("%+v", s)
-	}
-}
-
-func TestVerify(t *testing.T) {
-	h := newHistory(t, 4)
-	v, err := Verify(h.crashed)
-	if err != nil || v.Segments != len(segmentFiles(t, h.crashed)) {
-		t.Fatalf("%+v, %v", v, err)
-	}
-	records, _ := readAll(t, h.crashed)
-	if v.Records != uint64(len(records)) {
-		t.Fatalf("%d records, want %d", v.Records, len(records))
-	}
-	var corrupt *CorruptError
-	for _, file := range segmentFiles(t, h.closed) {
-		for at := 0; at < len(readFile(t, file)); at += 501 {
-			spoil(t, file, func(b []byte) { b[at] ^= 8 }, func() {
-				if _, err := Verify(h.closed); !errors.As(err, &corrupt) || corrupt.File != file {
-					t.Fatalf("flip at %d of %s: %v", at, file, err)
-				}
-			})
-		}
-		b := readFile(t, file)
-		os.Remove(file)
-		if _, err := Verify(h.closed); !errors.As(err, &corrupt) {
-			t.Fatalf("without %s: %v", file, err)
-		}
-		writeTo(t, file, b)
-	}
-	if v, err := Verify(newRig(t, scratch(t), calm()).dir); err != nil || v.Records != 0 {
-		t.Fatalf("%+v, %v", v, err)
 	}
 }
 
@@ -482,45 +427,14 @@ func TestRepairKeepsWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// TestRepairRefusesAChangedBody has a peer with one event whose chain is right
-// and whose body is not, at each place of a hole.
-func TestRepairRefusesAChangedBody(t *testing.T) {
-	a := newOrigin(1)
-	all := a.batch(t, 8, 40)
-	for bad := range all {
-		l := newLoss()
-		l.holes = []Hole{{From: 2, To: 8}}
-		forged := all[bad].Clone()
-		forged.Body[0] ^= 1
-		for i, e := range all[1:7] {
-			if i+1 == bad {
-				e = forged
-			}
-			l.found[e.ID()] = []events.Event{e}
-		}
-		g := l.meet(a.id)
-		g.seq, g.chain, g.holes = 1, all[0].Chain, 0
-		l.event(&all[7])
-		l.settle()
-		for _, e := range l.foundFor(0) {
-			if int(e.Seq) == bad+1 && bad != 0 && bad != 7 {
-				t.Errorf("event %d was taken, and is forged", e.Seq)
-			}
-		}
-		if n := len(l.foundFor(0)); n < 5 || (bad == 0 || bad == 7) && n != 6 {
-			t.Errorf("with event %d forged, %d of the others were taken", bad+1, n)
-		}
-	}
-}
-
 // TestRepairMemory repairs much more than it may hold.
 func TestRepairMemory(t *testing.T) {
-	const most = 16 << 20
+	const most = 8 << 20
 	o := calm()
 	o.SegmentSize = 1 << 20
 	r := newRig(t, scratch(t), o)
 	a := newOrigin(1)
-	for r.Stats().Bytes < 3*most {
+	for r.Stats().Bytes < 6*most {
 		r.append(a.batch(t, 8, 16<<10)...)
 	}
 	r.close()
@@ -542,22 +456,23 @@ func TestRepairMemory(t *testing.T) {
 		defer close(done)
 		s, _ = Repair(r.dir, filepath.Join(scratch(t), "out"), peer)
 	}()
-	for {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for running := true; running; {
 		runtime.GC() // what is garbage does not count, however busy the machine is
 		runtime.ReadMemStats(&stats)
 		peak = max(peak, stats.HeapAlloc)
 		select {
 		case <-done:
-		default:
-			continue
+			running = false
+		case <-tick.C:
 		}
-		break
 	}
 	if s == nil || s.Filled == 0 || len(s.Lost) > 0 {
 		t.Fatalf("%+v", s)
 	}
 	if peak > before+most {
-		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 3*most)
+		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 6*most)
 	}
 	t.Logf("%d bytes", peak-before)
 }

@@ -2,6 +2,7 @@ package log
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -158,14 +159,22 @@ func (l *Log) archiveSegment(seg *segment) error {
 		return err
 	}
 	path := filepath.Join(l.o.Retention.Archive, segmentName(seg.base)+archiveSuffix)
-	if ok, err := exists(path); ok || err != nil {
-		return err // of a removal that was not finished
-	}
 	in, err := os.Open(seg.path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if ok, err := exists(path); err != nil {
+		return err
+	} else if ok { // of a removal that was not finished, or of a log before a repair
+		same, err := unpacksTo(path, in)
+		if same || err == nil {
+			return otherSegment(path, same)
+		}
+		if _, err := in.Seek(0, io.SeekStart); err != nil { // a copy that is damaged is replaced
+			return err
+		}
+	}
 	temporary := path + tempSuffix
 	if err := l.o.disk.remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -177,6 +186,41 @@ func (l *Log) archiveSegment(seg *segment) error {
 		return err
 	}
 	return l.o.disk.syncDir(l.o.Retention.Archive)
+}
+
+func otherSegment(path string, same bool) error {
+	if same {
+		return nil
+	}
+	return fmt.Errorf("%s is of another log; the archive must be for this one alone", path)
+}
+
+// unpacksTo reports whether a compressed file holds what a reader gives. The
+// error is that of the file.
+func unpacksTo(path string, want io.Reader) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return false, err
+	}
+	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
+	same := true
+	for {
+		n, err := z.Read(a)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		m, _ := io.ReadFull(want, b[:n])
+		same = same && m == n && bytes.Equal(a[:n], b[:n])
+		if err == io.EOF {
+			more, _ := io.ReadFull(want, b[:1])
+			return same && more == 0, nil
+		}
+	}
 }
 
 // compress writes a new compressed file with synced contents.

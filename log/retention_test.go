@@ -244,3 +244,41 @@ func TestRetentionKeepsWhatNothingStandsFor(t *testing.T) {
 		t.Fatalf("first %d, %v", l.First(), err)
 	}
 }
+
+// TestArchiveHasTheName finds a file where a segment is to go: a copy of it that
+// was made before a crash, a damaged one, and one of another log.
+func TestArchiveHasTheName(t *testing.T) {
+	r := newRig(t, scratch(t), calm())
+	r.grow(t, newOrigin(1), 5)
+	r.close()
+	r.o.Retention.Archive = filepath.Join(r.dir, "archive")
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	segs := *r.segments.Load()
+	path := filepath.Join(r.o.Retention.Archive, segmentName(1)+archiveSuffix)
+	if err := r.archiveSegment(segs[0]); err != nil {
+		t.Fatal(err)
+	}
+	good := readFile(t, path)
+	for name, content := range map[string][]byte{"the same": good, "cut off": good[:len(good)/2], "garbage": []byte("no gzip")} {
+		writeTo(t, path, content)
+		if err := r.archiveSegment(segs[0]); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if f, err := os.Open(segs[0].path); err != nil {
+			t.Error(err)
+		} else if same, err := unpacksTo(path, f); !same || err != nil {
+			t.Errorf("%s: it is not a copy now: %v", name, err)
+		}
+	}
+	if err := r.archiveSegment(segs[1]); err != nil {
+		t.Fatal(err)
+	}
+	other := readFile(t, filepath.Join(r.o.Retention.Archive, segmentName(segs[1].base)+archiveSuffix))
+	writeTo(t, path, other)
+	r.Log.o.Retention.Bytes = 1
+	if err := r.retain(time.Now()); err == nil || r.First() != 1 || string(readFile(t, path)) != string(other) {
+		t.Errorf("a segment of another log: %v, first %d", err, r.First())
+	}
+}
