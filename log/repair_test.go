@@ -429,12 +429,12 @@ func TestRepairKeepsWhatItCannotRead(t *testing.T) {
 
 // TestRepairMemory repairs much more than it may hold.
 func TestRepairMemory(t *testing.T) {
-	const most = 8 << 20
+	const most = 16 << 20
 	o := calm()
 	o.SegmentSize = 1 << 20
 	r := newRig(t, scratch(t), o)
 	a := newOrigin(1)
-	for r.Stats().Bytes < 6*most {
+	for r.Stats().Bytes < 4*most {
 		r.append(a.batch(t, 8, 16<<10)...)
 	}
 	r.close()
@@ -472,7 +472,7 @@ func TestRepairMemory(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	if peak > before+most {
-		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 6*most)
+		t.Errorf("%d bytes of memory for a log of %d and a hole of 100000", peak-before, 4*most)
 	}
 	t.Logf("%d bytes", peak-before)
 }
