@@ -241,6 +241,7 @@ func (ck *ClusterKit) Start() error {
 	ck.run(ck.spread.run)
 	ck.run(ck.prober.run)
 	ck.run(ck.keepCheckpoint)
+	ck.run(ck.keepForgetting)
 	ck.run(ck.watchHealth)
 	return nil
 }

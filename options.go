@@ -126,7 +126,9 @@ type Options struct {
 
 	// Listener is used instead of listening on HTTPAddr; Stop closes it.
 	// Default: none.
-	Listener net.Listener
+	Listener    net.Listener
+	forgetAfter time.Duration // for tests: instead of a day
+
 	// DialContext is used to reach other nodes. Default: the network.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }

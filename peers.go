@@ -27,6 +27,7 @@ type peer struct {
 	log  events.LogID
 
 	has      []events.Head // what it holds, sorted by log; shared, never changed; nil while unknown
+	equal    int64         // when digests were last found equal, or -never
 	compared int64         // when digests were last found equal, or an exchange ended
 	pullAt   int64         // when to fetch what it has and this node lacks; 0: nothing
 	retry    bool          // at that time talk to it in any case: the last exchange broke
@@ -76,7 +77,7 @@ func (p *peers) update(cluster *projection.Cluster) (gone []string) {
 func (p *peers) getLocked(id string) *peer {
 	q := p.all[id]
 	if q == nil {
-		q = &peer{id: id}
+		q = &peer{id: id, equal: -never}
 		p.all[id] = q
 	}
 	return q
@@ -156,7 +157,7 @@ func (p *peers) equal(id string, k *knowledge, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q := p.all[id]; q != nil {
-		q.has, q.compared, q.pullAt, q.retry = k.heads, now, 0, false
+		q.has, q.equal, q.compared, q.pullAt, q.retry = k.heads, now, now, 0, false
 	}
 }
 
@@ -204,6 +205,16 @@ func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next 
 	}
 	slices.SortFunc(due, func(a, b target) int { return strings.Compare(a.id, b.id) })
 	return due, next
+}
+
+// equalAt returns when the peer was last found to know the same.
+func (p *peers) equalAt(id string) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.all[id]; q != nil {
+		return q.equal
+	}
+	return -never
 }
 
 // compared returns when the peer was last known to be in step.

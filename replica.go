@@ -39,6 +39,8 @@ type replica struct {
 
 	heldUntil int64 // until then it need not be recorded again that the brake holds
 
+	forgetting forgetting // how far it is with forgetting tombstones
+
 	staged   []events.Event
 	heads    map[events.LogID]events.Head // of the logs with staged events
 	versions map[string]uint64            // of the registers with staged events
@@ -122,9 +124,10 @@ func (r *replica) emit(wall int64, e events.Event) (*events.Event, error) {
 }
 
 // write emits an event whose register counts revisions: one more than this
-// node knows.
+// node knows, and above what is forgotten.
 func (r *replica) write(wall int64, e events.Event) (*events.Event, error) {
-	e.Version = r.version(e.Register) + 1
+	kind, _ := events.SplitRegister(e.Register)
+	e.Version = max(r.version(e.Register), r.state.Floor(kind)) + 1
 	return r.emit(wall, e)
 }
 

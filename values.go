@@ -12,14 +12,15 @@ import (
 // values holds the application's values for readers that must not wait. The
 // writer keeps it in step with the state, after each batch.
 type values struct {
-	all sync.Map // key -> Value
+	all       sync.Map // key -> Value
+	forgotten uint64   // registers, by the state that was last taken up; the writer's
 }
 
 // Value is an application value as this node knows it.
 type Value struct {
 	Key      string
 	Bytes    []byte    // shared, must not be changed
-	Revision uint64    // counts the writes to the key that its writer knew of; 0: there is no value
+	Revision uint64    // grows with each write that knew of this one, by 1 as a rule; 0: there is no value
 	Event    events.ID // that wrote it: what tells two concurrent writes of one revision apart
 }
 
@@ -73,8 +74,15 @@ func (v *values) take(e *events.Event) {
 	}
 }
 
-// reload takes up all values of a state.
+// reload takes up all values of a state, and none that it does not hold.
 func (v *values) reload(s *projection.State) {
+	v.forgotten = s.Forgotten()
+	v.all.Range(func(key, _ any) bool {
+		if _, ok := s.Stamp(events.ValueRegister(key.(string))); !ok {
+			v.all.Delete(key)
+		}
+		return true
+	})
 	for _, e := range s.Registers(events.KindValue) {
 		v.take(e)
 	}

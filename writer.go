@@ -197,6 +197,9 @@ func (ck *ClusterKit) persist() error {
 			ck.values.take(e)
 		}
 	}
+	if ck.values.forgotten != ck.replica.state.Forgotten() {
+		ck.values.reload(ck.replica.state)
+	}
 	ck.publish()
 	ck.observe(done)
 	return nil

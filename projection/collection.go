@@ -203,15 +203,22 @@ func (s *State) sweep() {
 // made: who keeps something per register compares it with the last time.
 func (s *State) Forgotten() uint64 { return s.forgotten }
 
-// Floor returns the version above which the registers of a kind are to be
-// written: below it, what is written may be void.
-func (s *State) Floor(kindName string) uint64 {
-	floor, k := uint64(0), kindOf(kindName+"/")
+// Collected returns the largest floor up to which something of a kind is, or is
+// about to be, forgotten.
+func (s *State) Collected(kindName string) (floor uint64) {
+	k := kindOf(kindName + "/")
 	for _, c := range s.collections {
 		if c.kind == k {
 			floor = max(floor, c.floor)
 		}
 	}
+	return floor
+}
+
+// Floor returns the version above which the registers of a kind are to be
+// written: below it, what is written may be void.
+func (s *State) Floor(kindName string) uint64 {
+	floor := s.Collected(kindName)
 	if r := s.registers[events.FloorRegister(kindName)]; r != nil {
 		if p, err := r.read(); err == nil && p != nil {
 			floor = max(floor, r.event.Version)
