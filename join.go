@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -255,21 +256,29 @@ func interfaceAddr() net.IP {
 	return best
 }
 
-// heal tries to reach a member that is thought gone, and known addresses that
+// mostLost bounds how many failed members are tried in one round of healing.
+// With fewer of them every one is tried every time, so that those that are gone
+// for ever do not keep a node from finding the one that is back.
+const mostLost = 16
+
+// heal tries to reach members that are thought gone, and known addresses that
 // belong to no member: a split heals, and clusters that began as islands find
-// each other.
+// each other. It goes on for ever, and names are resolved again each time.
 func (ck *ClusterKit) heal() {
 	k := ck.known().knowledge
 	if !k.spoken {
 		return
 	}
 	members := map[string]bool{ck.Addr(): true}
-	var lost, strange []string
+	var lost, left, strange []string
 	for i := range k.cluster.Nodes {
 		n := &k.cluster.Nodes[i]
-		if n.Status == projection.StatusFailed || n.Status == projection.StatusLeft {
+		switch n.Status {
+		case projection.StatusFailed:
 			lost = append(lost, n.Addr)
-		} else {
+		case projection.StatusLeft:
+			left = append(left, n.Addr)
+		default:
 			members[n.Addr] = true
 		}
 	}
@@ -278,7 +287,7 @@ func (ck *ClusterKit) heal() {
 			strange = append(strange, addr)
 		}
 	}
-	for _, addr := range append(some(lost, 1), some(strange, few)...) {
+	for _, addr := range slices.Concat(some(lost, mostLost), some(left, 1), some(strange, few)) {
 		ck.run(func() { ck.greet(addr) }) // ends within its timeout
 	}
 }

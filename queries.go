@@ -5,6 +5,8 @@ import (
 	"iter"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/skshohagmiah/clusterkit/projection"
 )
 
 // NodeID returns the name of this node.
@@ -21,6 +23,23 @@ func (ck *ClusterKit) Addr() string {
 // Cluster returns what this node knows of the cluster now: an immutable
 // snapshot that costs nothing to take. It never blocks.
 func (ck *ClusterKit) Cluster() *Cluster { return ck.known().cluster }
+
+// Coordinator returns the node that assigns partitions, the term of its claim,
+// and whether anybody has the role and is thought able to fill it. It is
+// advisory: during a network split, and for a moment after a failure, two nodes
+// may each believe that they have it. What they write is ordered by term, so the
+// later one's assignments win everywhere; who needs more than that compares
+// Partition.Token. Changes are the events of type events.CoordinatorClaimed, and
+// Watch shows them.
+func (ck *ClusterKit) Coordinator() (node Node, term uint64, ok bool) {
+	c := ck.known().cluster
+	n, found := c.Node(c.Coordinator)
+	if !found {
+		return Node{}, c.Term, false
+	}
+	ok = !n.Draining && (n.Status == projection.StatusAlive || n.Status == projection.StatusSuspected)
+	return *n, c.Term, ok
+}
 
 // PartitionOf returns the number of the partition that key belongs to:
 // xxHash64 of its bytes, seed 0, modulo partitions. It never changes, so

@@ -73,7 +73,7 @@ type Coordination struct {
 	opt  Options
 
 	rebalanceDelay, claimDelay, rankDelay int64
-	removeAfter, degradedDelay            int64
+	removeAfter, degradedDelay, holdDown  int64
 
 	begun     int64 // when the first cluster was observed, if observed
 	observed  bool
@@ -87,7 +87,9 @@ type Coordination struct {
 	changedBy events.ID
 	vacant    int64 // since when nobody has the role, if nobody has
 	isVacant  bool
-	restless  bool // balance has not been established since the last change
+	minority  bool  // no majority was seen the last time
+	held      int64 // until then this node holds back, for it has just seen one again
+	restless  bool  // balance has not been established since the last change
 
 	seen      sight // what the last call saw, to do nothing quickly
 	idleUntil int64
@@ -123,6 +125,7 @@ func New(self string, o Options) *Coordination {
 		claimDelay:     millis(o.ClaimDelay, 200*time.Millisecond),
 		rankDelay:      millis(o.RankDelay, 2*time.Second),
 		removeAfter:    removeAfter(o.RemoveAfter),
+		holdDown:       millis(o.HoldDown, 5*time.Second),
 		degradedDelay:  millis(o.DegradedDelay, 60*time.Second)}
 }
 
@@ -139,6 +142,7 @@ func (c *Coordination) Observe(cluster *projection.Cluster, now int64) {
 	c.observeNodes(cluster, now)
 	c.observeHealth(cluster, now)
 	c.observeRole(cluster, now)
+	c.observeMajority(cluster, now)
 	c.seen, c.idleUntil = sight, math.MinInt64
 	c.observed = true
 }
@@ -166,7 +170,7 @@ func (c *Coordination) decide(cluster *projection.Cluster, now int64) (Decision,
 	if !ok || !eligible(cluster, self) || !Majority(cluster) {
 		return Decision{}, Never
 	}
-	if wait := c.settled(); now < wait {
+	if wait := max(c.settled(), c.held); now < wait {
 		return Decision{}, wait
 	}
 	c.starting = false
@@ -251,6 +255,16 @@ func (c *Coordination) observeRole(cluster *projection.Cluster, now int64) {
 		c.vacant = now
 	}
 	c.isVacant = vacant
+}
+
+// observeMajority lets a node hold back that sees a majority again. What it
+// knows of the others is from before the split: among it may be a failure of
+// their coordinator which that one is about to refute.
+func (c *Coordination) observeMajority(cluster *projection.Cluster, now int64) {
+	had := !c.minority
+	if c.minority = !Majority(cluster); !c.minority && !had {
+		c.held = now + c.holdDown
+	}
 }
 
 // settled returns when membership has not changed for ClaimDelay, if that

@@ -29,7 +29,8 @@
 //
 // Claims and assignments are written only while the members that are seen alive
 // and not suspected are more than half of those that neither left nor were
-// removed. With one or two such members the gate is always open.
+// removed. With one or two such members the gate is always open. A node for which
+// it opens again holds back for HoldDown: it has yet to hear what the others did.
 //
 // # Four speeds
 //

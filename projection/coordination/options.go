@@ -32,6 +32,10 @@ type Options struct {
 	// Manual says that nothing moves for balance unless an operator applies a
 	// plan. What is missing or lost is replaced all the same.
 	Manual bool
+	// HoldDown is how long a node that did not see a majority and sees one again
+	// neither claims nor assigns: what the others did meanwhile is on its way.
+	// Default: 5 s.
+	HoldDown time.Duration
 	// Alone says that this process was started without knowing of other nodes:
 	// it is the first of a new cluster, unless its data says otherwise.
 	Alone bool

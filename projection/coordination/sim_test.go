@@ -38,6 +38,8 @@ type node struct {
 	coordination *coordination.Coordination
 	started      events.Timestamp
 	degraded     string
+	minority     bool  // it saw no majority the last time
+	held         int64 // until then it holds back
 	wake         int64
 	epochs       map[int]uint64 // of the partitions as this node last saw them
 }
@@ -74,7 +76,7 @@ func (s *sim) start(id, zone string, weight uint32, alone bool) *node {
 	opt.Alone = alone
 	n.running, n.zone, n.weight = true, zone, weight
 	n.started = events.NewTimestamp(s.now, 0)
-	n.coordination = coordination.New(id, opt)
+	n.coordination, n.minority, n.held = coordination.New(id, opt), false, 0
 	s.sync()
 	s.speak(n, events.NodeJoined, 1, "started")
 	s.settle()
@@ -204,6 +206,13 @@ func (s *sim) act(n *node) bool {
 	}
 	cluster := n.state.Cluster()
 	s.watch(n, cluster)
+	if had := !n.minority; coordination.Majority(cluster) {
+		if n.minority = false; !had {
+			n.held = s.now + 5000
+		}
+	} else {
+		n.minority = true
+	}
 	n.coordination.Observe(cluster, s.now)
 	d, wake := n.coordination.Next(cluster, s.now)
 	if d.IsZero() && wake <= s.now {
@@ -214,7 +223,7 @@ func (s *sim) act(n *node) bool {
 		s.checkOwned(n, cluster)
 		return false
 	}
-	if !coordination.Majority(cluster) {
+	if !coordination.Majority(cluster) || s.now < n.held {
 		s.t.Errorf("at %s %s decides without a majority: %s", s.clock(), n.id, d.Reason)
 	}
 	s.carryOut(n, cluster, &d)
@@ -226,7 +235,7 @@ func (s *sim) act(n *node) bool {
 func (s *sim) checkOwned(n *node, cluster *projection.Cluster) {
 	self, _ := cluster.Node(n.id)
 	if cluster.Coordinator != n.id || self == nil || self.Status != projection.StatusAlive || self.Draining ||
-		!coordination.Majority(cluster) || s.now < n.started.Millis()+5000 {
+		!coordination.Majority(cluster) || s.now < n.started.Millis()+5000 || s.now < n.held {
 		return
 	}
 	runs, takers := map[string]bool{}, 0
