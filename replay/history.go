@@ -127,7 +127,7 @@ func (h *history) run(ctx context.Context) error {
 // single walks one log, which needs no merging.
 func (h *history) single(ctx context.Context) error {
 	w := h.windows[0]
-	for e, err := range w.folding().inOrder(ctx) {
+	for e, err := range ahead(ctx, w.folding().inOrder) {
 		if err == nil {
 			h.learnt[0] = e.Received
 			err = h.take(ctx, e, w.within(e))
@@ -141,11 +141,10 @@ func (h *history) single(ctx context.Context) error {
 
 // told hands damage on, and returns every other error.
 func (h *history) told(err error) error {
-	var damage *Damage
-	if err == nil || !errors.As(err, &damage) {
+	if err == nil || !isDamage(err) {
 		return err
 	}
-	if !h.yield(nil, damage) {
+	if !h.yield(nil, err) {
 		return errStop
 	}
 	return nil

@@ -114,8 +114,7 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 	from, sorted := 0, true
 	var gone Key // the largest that has left the window
 	for e, err := range w.sweep(ctx, w.first, w.last, false) {
-		var damage *Damage
-		if errors.As(err, &damage) {
+		if isDamage(err) {
 			continue
 		}
 		if err != nil {
@@ -142,6 +141,16 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 	return late, sorted, nil
 }
 
+// isDamage reports whether an error is a *Damage. Where most errors are nil it
+// saves an allocation for each.
+func isDamage(err error) bool {
+	if err == nil {
+		return false
+	}
+	var damage *Damage
+	return errors.As(err, &damage)
+}
+
 // merger makes the second pass.
 type merger struct {
 	window *window
@@ -162,9 +171,11 @@ func (m *merger) stop(err error) {
 // push takes the next event of the log into the window, and gives out the
 // older half when the window is full.
 func (m *merger) push(ctx context.Context, e *Entry) error {
-	kept := new(Entry)
+	var kept *Entry
 	if n := len(m.free); n > 0 {
 		kept, m.free = m.free[n-1], m.free[:n-1]
+	} else {
+		kept = new(Entry)
 	}
 	*kept = e.keep(kept.raw)
 	k := kept.key()

@@ -170,8 +170,7 @@ func (b *broom) segment(ctx context.Context, i int, lane chan<- *chunk) {
 		return true
 	}
 	for e, err := range b.source.feed.entries(ctx, b.segments[i].first) {
-		var damage *Damage
-		if errors.As(err, &damage) && damage.From >= limit || err == nil && e.Index >= limit {
+		if err == nil && e.Index >= limit || err != nil && beginsAt(err, limit) {
 			break
 		}
 		keep := false
@@ -189,6 +188,12 @@ func (b *broom) segment(ctx context.Context, i int, lane chan<- *chunk) {
 		}
 	}
 	send(nil)
+}
+
+// beginsAt reports whether an error is damage from a local index on.
+func beginsAt(err error, index uint64) bool {
+	var damage *Damage
+	return errors.As(err, &damage) && damage.From >= index
 }
 
 func (b *broom) chunk() *chunk {

@@ -90,6 +90,12 @@ func (w *window) entries(ctx context.Context, from, to int) iter.Seq2[*Entry, er
 func (w *window) sweep(ctx context.Context, from, to int, bytes bool) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		for e, err := range w.source.sweep(ctx, from, to, bytes, w.choose) {
+			if err == nil {
+				if !yield(e, nil) {
+					return
+				}
+				continue
+			}
 			var damage *Damage
 			if errors.As(err, &damage) && (w.passed(damage.From) || damage.Until > 0 && w.before(damage.Until-1)) {
 				continue // it does not matter here

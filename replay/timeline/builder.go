@@ -30,9 +30,11 @@ type builder struct {
 	nodes      []nodeState
 	node       map[string]int
 	partitions []partitionState
-	configured int // partitions that the cluster is said to have
-	owned      int // partitions with an owner
-	orphans    int // of those, with an owner that does not live
+	configured int                 // partitions that the cluster is said to have
+	owned      int                 // partitions with an owner
+	orphans    int                 // of those, with an owner that does not live
+	known      map[string]assigned // by essence
+	key        []byte
 	dirty      bool
 	late       backlog
 }
@@ -58,7 +60,7 @@ type partitionState struct {
 
 // view folds the history of some sources into a view.
 func (t *Timeline) view(ctx context.Context, o *Options, source int, sources ...*replay.Source) (*View, error) {
-	b := builder{timeline: t, options: o, view: &View{Source: source, Axis: o.Axis}, main: source < 0, node: make(map[string]int)}
+	b := builder{timeline: t, options: o, view: &View{Source: source, Axis: o.Axis}, main: source < 0, node: make(map[string]int), known: make(map[string]assigned)}
 	if b.view.Axis == replay.Natural {
 		b.view.Axis = replay.True
 	}
@@ -70,16 +72,14 @@ func (t *Timeline) view(ctx context.Context, o *Options, source int, sources ...
 	}
 	var last *projection.State
 	for s, err := range replay.Walk(ctx, replay.Query{Range: o.Range, Since: o.Since, Until: o.Until, Axis: o.Axis}, sources...) {
-		var damage *replay.Damage
-		if errors.As(err, &damage) {
+		if err == nil {
+			last = s.State
+			err = b.step(s)
+		} else if damage := (*replay.Damage)(nil); errors.As(err, &damage) {
 			b.damaged(damage)
 			continue
 		}
 		if err != nil {
-			return nil, err
-		}
-		last = s.State
-		if err := b.step(s); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -64,29 +65,94 @@ func (b *builder) setPartition(i int, e *events.Event) {
 		b.partitions = append(b.partitions, partitionState{})
 	}
 	p := &b.partitions[i]
-	b.count1(p.held, -1)
-	p.held = p.held[:0]
-	list := [32]uint32{0}
-	label := list[:1]
-	if payload, err := e.Payload(); err == nil {
-		if a, ok := payload.(*events.Assignment); ok {
-			label[0] = b.timeline.words.id(because(a.Trigger, a.Reason))
-			for _, id := range a.Replicas {
-				label = append(label, b.timeline.words.id(id))
-				p.held = append(p.held, uint32(b.number(id)))
-			}
-		}
-	}
-	b.count1(p.held, 1)
-	b.dirty, p.seen = true, true
-	p.present = interval{from: b.now, label: b.timeline.owners.id(label...), version: e.Version}
+	a := b.assigned(e)
+	b.hold(p.held, -1)
+	b.hold(a.held, 1)
+	p.held, p.seen, b.dirty = a.held, true, true
+	p.present = interval{from: b.now, label: a.label, version: e.Version}
 	if b.begun && b.chosen(i) {
 		p.lane.add(p.present)
 	}
 }
 
-// count1 counts the holders of a partition, or takes them back.
-func (b *builder) count1(held []uint32, sign int) {
+// assigned is what an assignment says.
+type assigned struct {
+	label uint32
+	held  []uint32 // nodes, the owner first; shared
+}
+
+// assigned reads an assignment. Most say what another one said already, of
+// another partition; then its payload is not decoded again.
+func (b *builder) assigned(e *events.Event) assigned {
+	var ok bool
+	if b.key, ok = appendEssence(b.key[:0], e.Body); ok {
+		if a, ok := b.known[string(b.key)]; ok {
+			return a
+		}
+	}
+	var a assigned
+	label := []uint32{0}
+	if payload, err := e.Payload(); err == nil {
+		if p, is := payload.(*events.Assignment); is {
+			label[0] = b.timeline.words.id(because(p.Trigger, p.Reason))
+			for _, id := range p.Replicas {
+				label = append(label, b.timeline.words.id(id))
+				a.held = append(a.held, uint32(b.number(id)))
+			}
+		} else {
+			ok = false
+		}
+	} else {
+		ok = false
+	}
+	a.label = b.timeline.owners.id(label...)
+	if ok && len(b.known) < maxKnown {
+		b.known[string(b.key)] = a
+	}
+	return a
+}
+
+// maxKnown bounds how many different assignments are remembered.
+const maxKnown = 1 << 14
+
+// appendEssence appends the fields of an encoded assignment that a timeline
+// shows: the replicas, the trigger and the reason, and neither which partition
+// it is nor who held it before. It answers false for what it cannot read.
+func appendEssence(key, body []byte) ([]byte, bool) {
+	const varint, bytes, partition, previous = 0, 2, 1, 3
+	for len(body) > 0 {
+		tag, n := binary.Uvarint(body)
+		if n <= 0 {
+			return key, false
+		}
+		v, m := binary.Uvarint(body[n:])
+		if m <= 0 {
+			return key, false
+		}
+		size := uint64(n + m)
+		switch tag & 7 {
+		case varint:
+		case bytes:
+			if v > uint64(len(body)) {
+				return key, false
+			}
+			size += v
+		default:
+			return key, false
+		}
+		if size > uint64(len(body)) {
+			return key, false
+		}
+		if field := tag >> 3; field != partition && field != previous {
+			key = append(key, body[:size]...)
+		}
+		body = body[size:]
+	}
+	return key, true
+}
+
+// hold counts the holders of a partition, or takes them back.
+func (b *builder) hold(held []uint32, sign int) {
 	for i, n := range held {
 		b.nodes[n].copies += sign
 		if i > 0 {

@@ -56,10 +56,13 @@ type drawing struct {
 	span int64 // of time, at least 1
 	y    int
 	body strings.Builder
+
+	bottom int // of the lanes
 }
 
 func (t *Timeline) writePicture(out *bufio.Writer, p picture) error {
 	d := drawing{picture: p, t: t, view: t.Views[0], span: max(t.Until-t.From, 1), y: 34}
+	lines := d.lines()
 	d.nodeLanes()
 	d.curve("unowned", &d.view.Unowned, 1, hex(hues[5]), 0)
 	d.curve("imbalance", &d.view.Imbalance, 1000, hex(hues[0]), 1)
@@ -73,6 +76,7 @@ func (t *Timeline) writePicture(out *bufio.Writer, p picture) error {
 	}
 	fmt.Fprintf(out, `<rect class="b" width="%d" height="%d"/>`, pictureWidth, d.y)
 	out.WriteString(label(12, 20, "", t.title()))
+	fmt.Fprintf(out, lines, d.bottom)
 	out.WriteString(d.body.String())
 	_, err := out.WriteString("</svg>\n")
 	return err
@@ -81,7 +85,7 @@ func (t *Timeline) writePicture(out *bufio.Writer, p picture) error {
 // title says what a picture shows.
 func (t *Timeline) title() string {
 	from, until := t.clock(t.From), t.clock(t.Until)
-	return fmt.Sprintf("%s   %s to %s %s   %d events", t.Cluster, from, until, t.zone, t.Events)
+	return fmt.Sprintf("%s · %s to %s %s · %d events", t.Cluster, from, until, t.zone, t.Events)
 }
 
 func (t *Timeline) clock(millis int64) string {
@@ -233,14 +237,26 @@ func (d *drawing) cell(at int64) int {
 	return int(max(0, min(n, int64(d.columns))))
 }
 
-// ticks draws the axis of time.
+// spans is how many parts the axis of time has.
+const spans = 5
+
+// lines returns the lines of the axis, behind the lanes, with a verb for where
+// they end.
+func (d *drawing) lines() string {
+	path := ""
+	for i := range spans + 1 {
+		path += fmt.Sprintf("M%d 30V%%[1]d", d.x(d.span*int64(i)/spans))
+	}
+	return `<path class="g" d="` + path + `"/>`
+}
+
+// ticks names times on the axis.
 func (d *drawing) ticks() {
 	d.y += 16
-	const parts = 5
-	for i := range parts + 1 {
-		at := d.span * int64(i) / parts
+	d.bottom = d.y - 12
+	for i := range spans + 1 {
+		at := d.span * int64(i) / spans
 		x := d.x(at)
-		fmt.Fprintf(&d.body, `<path class="g" d="M%d 30V%d"/>`, x, d.y-12)
 		clock := time.UnixMilli(d.t.From + at).In(d.t.zone).Format("15:04:05")
 		if d.span < 10_000 {
 			clock = time.UnixMilli(d.t.From + at).In(d.t.zone).Format("15:04:05.000")

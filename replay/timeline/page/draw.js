@@ -12,6 +12,7 @@ const state = {
   owner: "",                     // whose partitions alone are in colour
   differ: false,                 // only what the view believed wrongly is in colour
   selection: null, hover: null,
+  moving: false,                 // the picture is, so it may be coarse
 };
 let layout = null, theme = null;
 
@@ -50,12 +51,16 @@ function prepareColours() {
   paint.back = back; paint.none = pixel(theme.empty); paint.lost = pixel(theme.lost);
   paint.owner = new Uint32Array(data.owners.length);
   paint.faded = new Uint32Array(data.owners.length);
+  paint.ownerLost = new Uint32Array(data.owners.length);
+  paint.fadedLost = new Uint32Array(data.owners.length);
   paint.node = new Int32Array(data.owners.length);
   data.owners.forEach((list, i) => {
     const node = list.length > 1 ? nodePlace.get(word(list[1])) : -1;
     paint.node[i] = node;
     paint.owner[i] = node < 0 ? paint.none : theme.dark ? mix(colours[node], back, .08) : colours[node];
     paint.faded[i] = node < 0 ? paint.none : mix(colours[node], back, .86);
+    paint.ownerLost[i] = mix(paint.owner[i], paint.lost, .82);
+    paint.fadedLost[i] = mix(paint.faded[i], paint.lost, .2);
   });
 }
 
@@ -77,6 +82,15 @@ function absences(v) {
     if (list.length) v.absent[nodePlace.get(id)] = Float64Array.from(list);
   });
   return v.absent;
+}
+
+// absent reports whether a node was absent at a time.
+function absent(v, node, at) {
+  const spans = absences(v)[node];
+  if (!spans) return false;
+  let lo = 0, hi = spans.length / 2;
+  while (lo < hi) { const mid = (lo + hi) >>> 1; if (spans[2 * mid + 1] <= at) lo = mid + 1; else hi = mid; }
+  return lo < spans.length / 2 && spans[2 * lo] <= at;
 }
 
 function measure() {
@@ -118,10 +132,21 @@ function text(p, s, x, y, colour, font, align) {
   p.fillText(s, x, y);
 }
 
+// shorten cuts a text to a width. Measuring is slow, and names come again.
+const widths = new Map();
+
+function measured(p, s) {
+  const key = p.font + s;
+  let w = widths.get(key);
+  if (w === undefined) { if (widths.size > 20000) widths.clear(); widths.set(key, w = p.measureText(s).width); }
+  return w;
+}
+
 function shorten(p, s, width) {
-  if (p.measureText(s).width <= width) return s;
-  while (s.length > 1 && p.measureText(s + "…").width > width) s = s.slice(0, -1);
-  return s + "…";
+  if (measured(p, s) <= width) return s;
+  let cut = s;
+  while (cut.length > 1 && measured(p, cut + "…") > width) cut = cut.slice(0, -1);
+  return cut.length < 3 && s.length > 3 ? "" : cut + "…";
 }
 
 function draw() {
@@ -172,10 +197,13 @@ function drawRuler() {
 // view, or pixels, whichever is less; what is narrower than a pixel shows who
 // owned the partition in the pixel's middle.
 
-let image = null;
+let image = null, cost = 0; // cost is what a frame of the grid takes at full resolution, in milliseconds
+const sketch = document.createElement("canvas");
 
 function drawGrid() {
-  const v = view(), l = layout, r = l.ratio, lanes = v.partitions;
+  const begun = performance.now(), v = view(), l = layout, lanes = v.partitions;
+  // While the picture moves it is as coarse as it must be to keep moving.
+  const coarse = state.moving ? clamp(Math.ceil(Math.sqrt(cost / 9)), 1, 4) : 1, r = l.ratio / coarse;
   const width = Math.round(l.plot * r), height = Math.round(l.gridHeight * r);
   if (width < 1 || height < 1 || !lanes.names.length) return;
   if (!image || image.width !== width || image.height !== height) image = pen.createImageData(width, height);
@@ -209,7 +237,15 @@ function drawGrid() {
       for (let y = y0; y < y1; y++) pixels.set(row, y * width);
     }
   }
-  pen.putImageData(image, Math.round(l.left * r), Math.round(l.grid * r));
+  if (coarse === 1) pen.putImageData(image, Math.round(l.left * r), Math.round(l.grid * r));
+  else {
+    if (sketch.width !== width || sketch.height !== height) { sketch.width = width; sketch.height = height; }
+    sketch.getContext("2d").putImageData(image, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(sketch, l.left, l.grid, l.plot, l.gridHeight);
+  }
+  const took = (performance.now() - begun) * coarse * coarse;
+  cost = cost ? cost * .7 + took * .3 : took;
   drawPatterns();
   drawLaneNames();
 }
@@ -217,7 +253,7 @@ function drawGrid() {
 function fillRow(row, v, lane, width, plain) {
   const lanes = v.partitions, start = lanes.start, label = lanes.label, last = lanes.first[lane + 1] - 1;
   const per = (state.until - state.from) / width, origin = state.from + per / 2; // the middle of pixel 0
-  const absent = absences(v), only = state.owner ? nodePlace.get(state.owner) : -1;
+  const away = absences(v), only = state.owner ? nodePlace.get(state.owner) : -1;
   let i = lanes.find(lane, origin), x = 0;
   if (i < 0) {
     const begin = lanes.first[lane] <= last ? start[lanes.first[lane]] : Infinity;
@@ -227,25 +263,38 @@ function fillRow(row, v, lane, width, plain) {
   }
   while (x < width) {
     const at = origin + x * per;
-    if (i < last && start[i + 1] <= at) i = lanes.find(lane, at);
+    if (i < last && start[i + 1] <= at) i = ahead(start, i + 1, last, at);
     const end = i < last ? clamp(Math.ceil((start[i + 1] - origin) / per), x + 1, width) : width;
     const k = label[i], node = paint.node[k];
-    const colour = only >= 0 && node !== only && !plain ? paint.faded[k] : paint.owner[k];
+    const faded = only >= 0 && node !== only && !plain, colour = faded ? paint.faded[k] : paint.owner[k];
     if (end - x === 1) row[x] = colour; else row.fill(colour, x, end);
-    if (node >= 0 && absent[node] && !plain) shade(row, absent[node], x, end, origin, per);
+    if (node >= 0 && away[node] && !plain) shade(row, away[node], x, end, origin, per, faded ? paint.fadedLost[k] : paint.ownerLost[k]);
     x = end;
   }
 }
 
+// ahead returns the last interval from i on that has begun at a time. It looks
+// near first: the next pixel is seldom far.
+function ahead(start, i, last, at) {
+  let leap = 1;
+  while (i + leap <= last && start[i + leap] <= at) { i += leap; leap *= 2; }
+  while (leap > 1) {
+    leap /= 2;
+    if (i + leap <= last && start[i + leap] <= at) i += leap;
+  }
+  return i;
+}
+
 // shade marks the part of a run whose owner was absent.
-function shade(row, spans, from, to, origin, per) {
-  const begin = origin + from * per;
-  let lo = 0, hi = spans.length / 2; // first span that ends behind the beginning
+function shade(row, spans, from, to, origin, per, colour) {
+  const begin = origin + from * per, n = spans.length;
+  let lo = 0, hi = n / 2; // first span that ends behind the beginning
   while (lo < hi) { const mid = (lo + hi) >>> 1; if (spans[2 * mid + 1] <= begin) lo = mid + 1; else hi = mid; }
-  for (; lo < spans.length / 2; lo++) {
-    const a = Math.max(Math.ceil((spans[2 * lo] - origin) / per), from), b = Math.min(Math.ceil((spans[2 * lo + 1] - origin) / per), to);
+  for (let k = 2 * lo; k < n; k += 2) {
+    const a = Math.max(Math.ceil((spans[k] - origin) / per), from);
     if (a >= to) return;
-    for (let x = a; x < b; x++) row[x] = mix(row[x], paint.lost, .82);
+    const b = Math.min(Math.ceil((spans[k + 1] - origin) / per), to);
+    for (let x = a; x < b; x++) row[x] = colour;
   }
 }
 
@@ -279,7 +328,9 @@ function drawPatterns() {
       pen.fillStyle = theme.back; pen.fillRect(x1 - .5, y, 1, h - 1);
       if (h < 11 || x1 - x0 < 26 || state.owner && header.nodes[node].id !== state.owner) continue;
       const name = shorten(pen, header.nodes[node].id, x1 - x0 - 8);
-      if (name.length > 1) text(pen, name, x0 + 5, y + h / 2, ink(header.nodes[node].colour), "11px system-ui, sans-serif");
+      if (name.length < 2) continue;
+      const dim = state.differ && state.view > 0, dark = absent(v, node, timeOf(x0 + 10));
+      text(pen, name, x0 + 5, y + h / 2, dim ? theme.dim : dark ? "#c9d1d9" : ink(header.nodes[node].colour), "11px system-ui, sans-serif");
     }
   }
   pen.restore();

@@ -1,6 +1,6 @@
 // What the page does: moving, choosing, searching, links.
 
-let pending = false, settle = 0;
+let pending = false;
 
 function refresh(link) {
   if (!pending) { pending = true; requestAnimationFrame(() => { pending = false; draw(); drawOver(); if (!state.selection) later(showPanel); }); }
@@ -14,11 +14,16 @@ function later(f) {
   waiting.set(f, setTimeout(f, 180));
 }
 
+// moved notes that the picture moves, and draws it finely once it rests.
+function moved() { state.moving = true; later(rest); }
+
+function rest() { state.moving = false; refresh(false); }
+
 function show(from, until) {
   const length = clamp(until - from, Math.min(4, span), span);
   from = clamp(from, 0, span - length);
   state.from = from; state.until = from + length;
-  refresh();
+  moved(); refresh();
 }
 
 function zoom(factor, x) {
@@ -41,7 +46,7 @@ function zoomLanes(factor, y) {
   const offset = y === undefined ? layout.gridHeight / 2 : y - layout.grid, lane = state.lane + offset / state.laneHeight;
   state.laneHeight = height;
   state.lane = clamp(lane - offset / height, 0, Math.max(lanes - layout.gridHeight / height, 0));
-  refresh();
+  moved(); refresh();
 }
 
 function revealLane(lane) {
@@ -139,7 +144,7 @@ function showTip() {
     } else lines.push(element("span", {}, "nobody yet"));
   } else if (found.kind === "node") {
     const lane = v.nodes.place.get(found.id), i = v.nodes.find(lane, found.at);
-    lines.push(element("b", {}, "node " + found.id));
+    lines.push(element("b", {}, found.id));
     if (i >= 0) { const label = data.states[v.nodes.label[i]]; lines.push(element("span", {}, header.statuses[label[1]]), element("span", {}, word(label[0]))); }
   } else if (found.kind === "marker") {
     const m = data.markers;
@@ -263,7 +268,7 @@ function scrollLanes(by, y) {
   const lanes = view().partitions.names.length;
   if (y < layout.curves) state.node = state.node + Math.sign(by);
   else state.lane = clamp(state.lane + by / state.laneHeight, 0, Math.max(lanes - layout.gridHeight / state.laneHeight, 0));
-  refresh();
+  moved(); refresh();
 }
 
 function toOverview(x) {
@@ -447,7 +452,7 @@ function drawFrame() {
     (header.logs.length > 1 ? "  ·  " + header.logs.length + " logs" : header.axis === "known" ? "  ·  as " + header.logs[0].title + " believed" : "");
   const notes = document.getElementById("notes");
   for (const log of header.logs) for (const damage of log.damage || []) notes.append(element("p", { className: "damage" }, "Damaged: " + damage));
-  if (header.omitted) notes.append(element("p", {}, thousands(header.omitted) + " events have no sign of their own here: there are too many."));
+  if (header.omitted) notes.append(element("p", {}, "The application wrote very much: " + thousands(header.omitted) + " of its events have no sign here, evenly left out."));
   const list = document.getElementById("keylist");
   for (const [k, what] of KEYS) list.append(element("dt", {}, ...k.split(" ").map(x => element("kbd", {}, x))), element("dd", {}, what));
   document.getElementById("back").addEventListener("click", all);

@@ -174,12 +174,12 @@ function around(lanes, lane, i) {
 function nodePanel(s) {
   const v = view(), lanes = v.nodes, lane = lanes.place.get(s.id), i = lane === undefined ? -1 : lanes.find(lane, s.at), out = [];
   if (i < 0) {
-    out.push(heading("node " + s.id, "not known at " + full(s.at), true));
+    out.push(heading(s.id, "node, not known at " + full(s.at), true));
     out.push(commands("Ask", command("blame", { subject: "node/" + s.id, at: iso(span) })));
     return out;
   }
   const label = data.states[lanes.label[i]], from = lanes.start[i], until = lanes.end(lane, i), last = i + 1 === lanes.first[lane + 1];
-  out.push(heading("node " + s.id, header.statuses[label[1]] + (label[2] ? ", draining" : "") + (word(label[0]) ? ": " + word(label[0]) : ""), true));
+  out.push(heading(s.id, "node, " + header.statuses[label[1]] + (label[2] ? ", draining" : "") + (word(label[0]) ? ": " + word(label[0]) : ""), true));
   const held = holdings(v, s.id, s.at);
   out.push(facts([["from", full(from)], ["until", last ? "the end" : full(until)], ["lasted", lasted(until - from)],
     ["incarnation", String(lanes.upper[i] * 4294967296 + lanes.lower[i])], ["owns then", thousands(held[0]) + " partitions"], ["holds then", thousands(held[1]) + " copies"]]));
