@@ -2,8 +2,31 @@
 
 package clusterkit
 
-// How many histories the gate runs, and how many a mistake may survive.
-const (
-	simGateSeeds     = 2000
-	simSabotageSeeds = 2000
+import (
+	"fmt"
+	"strings"
+	"testing"
 )
+
+// simGateSeeds is how many histories the gate runs.
+const simGateSeeds = simManySeeds
+
+// TestSimulationFindsSabotage is the control: each of these mistakes must be
+// found within the histories of the gate.
+func TestSimulationFindsSabotage(t *testing.T) {
+	var table strings.Builder
+	for _, s := range sabotages {
+		found := uint64(0)
+		var how *simViolation
+		total := runSeeds(1, simGateSeeds, s.sabotage, func(r simResult) bool {
+			found, how = r.seed, r.violation
+			return r.violation == nil
+		})
+		if how == nil {
+			t.Errorf("%s: not found in %d histories", s.name, total.histories)
+			continue
+		}
+		fmt.Fprintf(&table, "\n%-46s found by history %4d: %s", s.name, found, how.invariant)
+	}
+	t.Log(table.String())
+}

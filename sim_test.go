@@ -198,6 +198,9 @@ func onlyOps(t *testing.T) func(simOp) bool {
 	return func(o simOp) bool { return keep[o.index] }
 }
 
+// simManySeeds is how many histories show every kind of fault.
+const simManySeeds = 2000
+
 // TestSimulation runs many histories; see SIMULATION.md.
 func TestSimulation(t *testing.T) {
 	if *simSeed != 0 {
@@ -237,33 +240,13 @@ func TestSimulation(t *testing.T) {
 	t.Logf("agreed after the network was healed: %s", quantiles(total.agreed))
 	t.Logf("settled: %s", quantiles(total.settled))
 	t.Logf("saw %s", total.coverage.String())
-	if !t.Failed() && seeds >= simGateSeeds {
+	if !t.Failed() && seeds >= simManySeeds {
 		for _, sight := range simSights() {
 			if total.coverage.seen[sight] == 0 {
 				t.Errorf("%q never happened in %d histories", sight, total.histories)
 			}
 		}
 	}
-}
-
-// TestSimulationFindsSabotage is the control: each of these mistakes must be
-// found within the histories of the gate.
-func TestSimulationFindsSabotage(t *testing.T) {
-	var table strings.Builder
-	for _, s := range sabotages {
-		found := uint64(0)
-		var how *simViolation
-		total := runSeeds(1, simSabotageSeeds, s.sabotage, func(r simResult) bool {
-			found, how = r.seed, r.violation
-			return r.violation == nil
-		})
-		if how == nil {
-			t.Errorf("%s: not found in %d histories", s.name, total.histories)
-			continue
-		}
-		fmt.Fprintf(&table, "\n%-46s found by history %4d: %s", s.name, found, how.invariant)
-	}
-	t.Log(table.String())
 }
 
 // simTotals is what many histories add up to.
