@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -21,7 +22,24 @@ func Decode(b []byte) (Event, error) {
 // Decoder decodes many events and makes the strings that they share only once.
 // The zero value is ready to use. Not safe for concurrent use.
 type Decoder struct {
-	names map[string]string // all of them valid text
+	names  map[string]string // all of them valid text
+	recent []string          // some of them, found without a map; nil until there are many
+}
+
+// recentNames is how many recent has; a power of two.
+const recentNames = 1 << 13
+
+// place returns where in recent a name may be: what tells names apart is
+// mostly at their end.
+func place(b []byte) uint32 {
+	h := uint32(len(b)) * 0x9e3779b1
+	if n := len(b); n >= 4 {
+		h ^= binary.LittleEndian.Uint32(b[n-4:])
+	} else if n > 0 {
+		h ^= uint32(b[n-1])
+	}
+	h *= 0x85ebca6b
+	return h >> (32 - 13)
 }
 
 // maxNames bounds the memory of a Decoder that is fed ever new names: about
@@ -155,7 +173,15 @@ func setLogID(id *LogID, b []byte) error {
 // decoder remembers nothing.
 func (d *Decoder) name(what string, b []byte, most int) (string, error) {
 	if d != nil && len(b) <= most {
+		if d.recent != nil {
+			if s := d.recent[place(b)]; s == string(b) && s != "" {
+				return s, nil
+			}
+		}
 		if s, ok := d.names[string(b)]; ok { // does not allocate
+			if d.recent != nil {
+				d.recent[place(b)] = s
+			}
 			return s, nil
 		}
 	}
@@ -170,5 +196,8 @@ func (d *Decoder) name(what string, b []byte, most int) (string, error) {
 		d.names = make(map[string]string) // names of long ago make room for those of now
 	}
 	d.names[s] = s
+	if d.recent == nil && len(d.names) > 64 {
+		d.recent = make([]string, recentNames)
+	}
 	return s, nil
 }

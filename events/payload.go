@@ -50,6 +50,16 @@ func (e *Event) Payload() (Payload, error) {
 	return p, nil
 }
 
+// CheckPayload returns the error that Payload would return. For those who look
+// at many events: of an assignment, which most are, it makes nothing.
+func (e *Event) CheckPayload() error {
+	if e.Type == PartitionAssigned && checkAssignment(e.Body) {
+		return nil
+	}
+	_, err := e.Payload()
+	return err
+}
+
 // payloadOf returns a nil pointer of the type that holds the bodies of t, or
 // nil when this version does not know t.
 func payloadOf(t Type) Payload {

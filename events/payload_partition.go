@@ -46,6 +46,32 @@ func (p *Assignment) set(f field) error {
 	return nil
 }
 
+// checkAssignment reports whether b is the body of an assignment without
+// anything out of the ordinary. Of what it refuses Payload decides.
+func checkAssignment(b []byte) bool {
+	items := 0
+	for at := 0; at < len(b); {
+		f, n := nextField(b[at:])
+		if n < 0 {
+			return false
+		}
+		at += n
+		switch f.num {
+		case 1:
+			if f.typ != wireVarint || f.value > maxSmall {
+				return false
+			}
+		case 2, 3, 4, 5:
+			if items++; items > maxItems || f.typ != wireBytes || checkText("text", f.bytes, 0, maxText) != nil {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // Rebalance frames a set of assignments that were decided together.
 type Rebalance struct {
 	Moves   uint32 `json:"moves"` // copies that change their node

@@ -70,16 +70,18 @@ func Verify(ctx context.Context, s *Source) (*Verification, error) {
 	v := &verifier{source: s, segments: s.feed.segments()}
 	v.parts = make([]verified, len(v.segments))
 	workers := min(runtime.GOMAXPROCS(0), len(v.segments), 4)
+	size := min(8, (len(v.segments)+workers-1)/workers) // segments that one worker takes at once
 	next := make(chan int, len(v.segments))
-	for i := range v.segments {
+	for i := 0; i < len(v.segments); i += size {
 		next <- i
 	}
 	close(next)
 	var wg sync.WaitGroup // each goroutine ends when no segment is left or ctx ends
 	for range workers {
 		wg.Go(func() {
+			decoder := new(events.Decoder)
 			for i := range next {
-				v.parts[i].err = v.segment(ctx, i, &v.parts[i])
+				v.run(ctx, decoder, i, min(i+size, len(v.segments)))
 			}
 		})
 	}

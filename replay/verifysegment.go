@@ -35,61 +35,82 @@ func (p *verified) find(check string, e *Entry, format string, args ...any) {
 		Event: e.Event.ID(), Text: fmt.Sprintf(format, args...)})
 }
 
-// segment verifies segment i by itself: from its base to the base of the next.
-func (v *verifier) segment(ctx context.Context, i int, p *verified) error {
-	f := segmentFold{verified: p, source: v.source}
-	state, err := v.source.feed.base(ctx, i)
-	if err != nil {
-		p.damage = append(p.damage, damageOf(err, v.segments[i]))
-		state, f.broken = projection.NewState(), true
+// run verifies some segments one after the other. A fold that was found equal
+// to the snapshot that begins the next segment goes on there: then that
+// snapshot need not be read.
+func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to int) {
+	var state *projection.State
+	for i := from; i < to && ctx.Err() == nil; i++ {
+		state = v.segment(ctx, decoder, i, state)
+	}
+}
+
+// segment verifies segment i: from its base, which is state unless that is nil,
+// to the base of the next. It returns the fold when it is equal to that.
+func (v *verifier) segment(ctx context.Context, decoder *events.Decoder, i int, state *projection.State) *projection.State {
+	p := &v.parts[i]
+	f := segmentFold{verified: p, source: v.source, decoder: decoder}
+	if state == nil {
+		var err error
+		if state, err = v.source.feed.base(ctx, i); err != nil {
+			p.damage = append(p.damage, damageOf(err, v.segments[i]))
+			state, f.broken = projection.NewState(), true
+		}
 	}
 	f.begin(state)
-	limit := ^uint64(0)
+	next := segment{first: ^uint64(0)}
 	if i+1 < len(v.segments) {
-		limit = v.segments[i+1].first
+		next = v.segments[i+1]
 	}
 	for e, err := range v.source.feed.entries(ctx, v.segments[i].first) {
 		var damage *Damage
 		switch {
 		case errors.As(err, &damage):
-			if damage.From >= limit {
-				continue
+			if damage.From < next.first {
+				p.damage, f.broken = append(p.damage, *damage), true
 			}
-			p.damage, f.broken = append(p.damage, *damage), true
 			continue
 		case err != nil:
-			return err
+			p.err = err
+			return nil
 		}
-		if e.Index >= limit {
-			break
-		}
-		p.records++
-		p.bytes += int64(e.Size)
-		if e.IsEvent() {
-			if err := e.load(&f.decoder); err != nil {
-				p.damage, f.broken = append(p.damage, *err.(*Damage)), true
-				continue
+		if e.Index >= next.first {
+			if e.Index == next.first && e.Base && len(e.Snapshot) > 0 {
+				return f.compare(e.Snapshot, next)
 			}
-			f.event(e)
-		} else if e.Base && e.Index == v.segments[i].first {
-			p.snapshots++ // it is where this fold began
-		} else {
-			f.snapshot(e)
+			return nil
 		}
+		f.record(e, v.segments[i].first)
 	}
-	if i+1 < len(v.segments) {
-		f.compare(ctx, v.source.feed, i+1, v.segments[i+1])
-	} else {
+	if i+1 == len(v.segments) {
 		p.last = f.state
 	}
 	return nil
+}
+
+// record takes one record of the segment that begins at first.
+func (f *segmentFold) record(e *Entry, first uint64) {
+	f.records++
+	f.bytes += int64(e.Size)
+	switch {
+	case e.IsEvent():
+		if err := e.load(f.decoder); err != nil {
+			f.damage, f.broken = append(f.damage, *err.(*Damage)), true
+			return
+		}
+		f.event(e)
+	case e.Base && e.Index == first:
+		f.snapshots++ // it is where this fold began
+	default:
+		f.snapshot(e)
+	}
 }
 
 // segmentFold follows the events of one segment.
 type segmentFold struct {
 	*verified
 	source  *Source
-	decoder events.Decoder
+	decoder *events.Decoder
 	state   *projection.State
 	heads   map[events.LogID]*originHead
 	recent  *originHead
@@ -144,7 +165,7 @@ func (f *segmentFold) event(e *Entry) {
 		f.ahead, f.aheadOf = ahead, e.Event.ID()
 	}
 	h.Head, h.time = e.Event.Head(), max(h.time, e.Event.Time)
-	if _, err := e.Event.Payload(); errors.Is(err, events.ErrUnknownType) {
+	if err := e.Event.CheckPayload(); errors.Is(err, events.ErrUnknownType) {
 		f.unknown++
 	} else if err != nil {
 		f.find(checkEvents, e, "%v", err)
@@ -173,19 +194,26 @@ func (f *segmentFold) snapshot(e *Entry) {
 	f.state.Merge(s)
 }
 
-// compare holds the fold against the base of the next segment.
-func (f *segmentFold) compare(ctx context.Context, from feed, i int, next segment) {
-	base, err := from.base(ctx, i)
-	switch {
-	case err != nil:
-		return // the segment itself reports it
-	case f.broken:
+// compare holds the fold against the snapshot that begins the next segment. It
+// returns the fold when they are equal.
+func (f *segmentFold) compare(snapshot []byte, next segment) *projection.State {
+	if f.broken {
 		f.skipped = append(f.skipped, fmt.Sprintf("@%d", next.first))
-	case base.Digest() == f.state.Digest():
-	default:
+		return nil
+	}
+	fold := f.state.AppendSnapshot(make([]byte, 0, len(snapshot)+1<<10))
+	if bytes.Equal(fold, snapshot) { // equal states have equal bytes
+		return f.state
+	}
+	base, err := projection.ReadSnapshot(snapshot)
+	if err != nil {
+		return nil // the segment itself reports it
+	}
+	if base.Digest() != f.state.Digest() {
 		at := &Entry{Index: next.first, File: next.file}
 		f.find(checkSnapshots, at, "it is not the fold of what comes before it: %s", firstDifference(f.state, base))
 	}
+	return nil
 }
 
 // firstDifference says where two states begin to differ.
