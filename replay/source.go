@@ -127,6 +127,8 @@ func (s *Source) find(ctx context.Context, id events.ID) (*Entry, error) {
 				return nil, err
 			}
 			return &found, nil
+		case e.IsEvent() && e.log == id.Log && e.seq > id.Seq && damage != nil:
+			return nil, fmt.Errorf("%s: %w", id, damage)
 		case e.IsEvent() && e.log == id.Log && e.seq > id.Seq:
 			return nil, fmt.Errorf("%s: %w", id, ErrNotKept) // it came with a snapshot
 		}

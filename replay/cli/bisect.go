@@ -52,6 +52,7 @@ func (a *app) runBisect(words []string, where, axisName string) error {
 		return err
 	}
 	defer source.Close()
+	defer a.watch("bisect", source).end()
 	b, err := source.Bisect(a.ctx, condition, r, axis)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ func (a *app) runCheck(rules replay.Rules, words []string) error {
 		return err
 	}
 	defer source.Close()
+	defer a.watch("check", source).end()
 	c, err := source.Check(a.ctx, r, rules)
 	if err != nil {
 		return err

@@ -185,8 +185,8 @@ func (a *app) note(format string, args ...any) {
 
 // damaged notes damage that was met, whereupon the command does not end well.
 func (a *app) damaged(d *replay.Damage) {
-	a.out.Flush() // in the order in which it was met, on a terminal
-	a.code = max(a.code, exitDamaged)
+	a.out.Flush()        // in the order in which it was met, on a terminal
+	a.code = exitDamaged // which is why other things are not known
 	fmt.Fprintf(a.errs, "damaged: %s\n", d)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,5 +154,108 @@ func TestMissingSegment(t *testing.T) {
 				t.Errorf("state exits %d, want %d: %s", code, want, errs)
 			}
 		})
+	}
+}
+
+// TestDamageMatrix runs every command on a log of which one record is damaged:
+// each says so, exits 4, and answers with what is intact.
+func TestDamageMatrix(t *testing.T) {
+	commands := map[string]string{ // what is still there
+		"log n1":                           "NodeRemoved",
+		"log n1 -o jsonl":                  `"type":"NodeRemoved"`,
+		"log n1 -o json":                   `"type":"NodeRemoved"`,
+		"log n1 -o csv":                    "NodeRemoved",
+		"log n1 -p":                        "NodeRemoved",
+		"log n1 --graph":                   "NodeRemoved",
+		"log n1 --reverse":                 "NodeRemoved",
+		"log n1 --axis known":              "NodeRemoved",
+		"log n1 --where partition==2":      "partition/2",
+		"log n1 n2":                        "NodeRemoved",
+		"state n1 --at n1:15":              "n2",
+		"state n1 n3 --at n1:15":           "n2",
+		"diff n1 first..n1:15":             "n2",
+		"verify n1":                        "FAIL",
+		"verify n1 n2 -o json":             `"result": "FAIL"`,
+		"stats n1":                         "PartitionAssigned",
+		"check n1":                         "one-owner",
+		`bisect n1 --where owner(2)=="n3"`: "-> true",
+		"blame partition/2 n1 --history":   "n1:23",
+		"blame node/n3 n1 --history":       "removed",
+		"whatif n1 --at n1:15 --leave n2":  "n1",
+		"export n1":                        `{"damage":{`,
+		"bundle n1 n2 -o #.bundle":         "2 logs",
+		"timeline n1 -o #.html":            "",
+		"follow n1 --since first --until-caught-up -o jsonl": `"type":"NodeRemoved"`,
+	}
+	incident(t)
+	file := segmentsOf(t, "n1")[0]
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := slices.Clone(whole)
+	b[1500] ^= 4 // in the event n3:1
+	write(t, file, b)
+	n := 0
+	for command, want := range commands {
+		n++
+		args := strings.Fields(strings.ReplaceAll(command, "#", "out"+strconv.Itoa(n)))
+		code, out, errs := run(args...)
+		if code != 4 || !strings.Contains(out, want) {
+			t.Errorf("%s exits %d\n%s%s", command, code, out, errs)
+		}
+		if !strings.Contains(errs, "record @12 is missing") && !strings.Contains(out, "record @12 is missing") {
+			t.Errorf("%s does not say what is missing:\n%s%s", command, out, errs)
+		}
+	}
+	// What was made of it is as damaged.
+	if code, out, errs := run("import", "-o", "again.bundle", "lines"); code == 0 {
+		t.Error(out, errs)
+	}
+	_, lines, _ := run("export", "n1")
+	write(t, "lines", []byte(lines))
+	run("import", "lines", "-o", "again.bundle")
+	for _, command := range []string{"verify again.bundle", "log again.bundle", "verify lines", "log lines"} {
+		if code, out, errs := run(strings.Fields(command)...); code != 4 {
+			t.Errorf("%s exits %d\n%s%s", command, code, out, errs)
+		}
+	}
+	// Where the damage does not matter it does not disturb.
+	for _, command := range []string{"state n1 --at n1:22", "show n1:22 n1", "log n1 -n 2"} {
+		if code, out, errs := run(strings.Fields(command)...); code != 0 {
+			t.Errorf("%s exits %d\n%s%s", command, code, out, errs)
+		}
+	}
+	if code, _, errs := run("show", "n3:1", "n1"); code != 4 {
+		t.Errorf("show of the lost event exits %d: %s", code, errs)
+	}
+}
+
+// TestEveryFlippedByteOfABundle flips every so manieth byte of a bundle: verify
+// does not pass, and log does not exit 0 unless the byte was in a checkpoint,
+// which it does not read.
+func TestEveryFlippedByteOfABundle(t *testing.T) {
+	incident(t)
+	os.Remove("n1/cluster-state.json")
+	if code, out, errs := run("bundle", "n1", "-o", "whole"); code != 0 {
+		t.Fatal(out, errs)
+	}
+	whole, err := os.ReadFile("whole")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := *stride / 2; at < len(whole); at += *stride {
+		b := slices.Clone(whole)
+		b[at] ^= 1 << (at % 8)
+		write(t, "flipped", b)
+		for _, command := range []string{"verify", "log"} {
+			if code, out, errs := run(command, "flipped"); code != 4 {
+				t.Fatalf("byte %d: %s exits %d\n%s%s", at, command, code, out, errs)
+			}
+		}
+		write(t, "flipped", whole[:at])
+		if code, out, errs := run("verify", "flipped"); code != 4 && code != 3 {
+			t.Fatalf("cut at %d: verify exits %d\n%s%s", at, code, out, errs)
+		}
 	}
 }

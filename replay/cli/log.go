@@ -54,6 +54,9 @@ func (a *app) runLog(f *logFlags, words []string) error {
 		return err
 	}
 	defer source.Close()
+	if !a.terminal { // where the events themselves show how far it is
+		defer a.watch("log", source).end()
+	}
 	if a.format == "jsonl" {
 		return a.renderLog(source, q)
 	}

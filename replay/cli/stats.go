@@ -48,6 +48,7 @@ func (a *app) runStats(f *filterFlags, by string, words []string) error {
 		return err
 	}
 	defer source.Close()
+	defer a.watch("stats", source).end()
 	s, err := source.Stats(a.ctx, q, by)
 	if err != nil {
 		return err

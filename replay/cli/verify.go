@@ -38,6 +38,8 @@ func (a *app) runVerify(words []string, strict bool) error {
 		return err
 	}
 	defer closeAll(sources)
+	watch := a.watch("verify", sources...)
+	defer watch.end()
 	for _, source := range sources {
 		v, err := replay.Verify(a.ctx, source)
 		if err != nil {
