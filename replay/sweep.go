@@ -19,7 +19,7 @@ import (
 //	segment 6      (waits for a worker)
 const (
 	chunkEntries = 256 // entries that travel together
-	chunksAhead  = 24  // chunks that a worker may be ahead
+	chunksAhead  = 10  // chunks that a worker may be ahead
 )
 
 // swept is an entry without pointers, so that the many in flight are nothing to
