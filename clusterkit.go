@@ -29,6 +29,8 @@ type (
 	Node = projection.Node
 	// Partition says who owns one partition.
 	Partition = projection.Partition
+	// Token is the fencing token of an ownership: Partition.Token.
+	Token = projection.Token
 	// PartitionMap holds all partitions.
 	PartitionMap = projection.PartitionMap
 )

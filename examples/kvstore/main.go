@@ -18,7 +18,8 @@
 // What it does not promise: a write is acknowledged when the owner and all
 // copies that are alive by its view have it; during a network split both sides
 // may have an owner, and the one with the older epoch loses its writes when the
-// split heals.
+// split heals. An owner that was paused and replaced is refused by the copies
+// that know of its successor: they compare fencing tokens (Partition.Token).
 package main
 
 import (

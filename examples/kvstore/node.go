@@ -136,7 +136,9 @@ func (n *node) fetch(ctx context.Context, p clusterkit.Partition) bool {
 		if err != nil {
 			return false
 		}
-		n.store.merge(p.ID, 0, entries)
+		if !n.store.merge(p.ID, p.Token(), entries) {
+			return false // a newer owner has written: look again
+		}
 	}
 	n.store.setComplete(p.ID)
 	return true
@@ -192,14 +194,20 @@ func (n *node) giveCopy(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// takeCopy accepts what an owner has written, unless a newer owner has been
-// heard of: then the sender is stale and must not acknowledge its write.
+// errStale is why a write is refused that comes under an ownership that has
+// been followed by another one.
+var errStale = errors.New("a newer owner is known: this one is stale")
+
+// takeCopy accepts what an owner has written, unless a newer owner has written
+// here or is known of: then the sender is stale and must not acknowledge its
+// write. It is the resource that compares fencing tokens.
 func (n *node) takeCopy(w http.ResponseWriter, r *http.Request) {
 	p, ok := partitionOf(w, r)
 	if !ok {
 		return
 	}
-	epoch, err := strconv.ParseUint(r.URL.Query().Get("epoch"), 10, 64)
+	var token clusterkit.Token
+	err := token.UnmarshalText([]byte(r.URL.Query().Get("token")))
 	var entries map[string]entry
 	if err == nil {
 		err = json.NewDecoder(http.MaxBytesReader(w, r.Body, 2*maxValue)).Decode(&entries)
@@ -208,8 +216,8 @@ func (n *node) takeCopy(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if !n.store.merge(p, epoch, entries) {
-		http.Error(w, "a newer owner has written: this one is stale", http.StatusConflict)
+	if now := n.ck.Cluster().Partition(p); now != nil && token.Compare(now.Token()) < 0 || !n.store.merge(p, token, entries) {
+		http.Error(w, errStale.Error(), http.StatusConflict)
 	}
 }
 
@@ -245,15 +253,17 @@ func (n *node) get(w http.ResponseWriter, r *http.Request) {
 	w.Write(e.Value)
 }
 
-// put writes at the owner and at all live copies before it answers.
+// put writes at all live copies and then at the owner before it answers, under
+// the ownership that held when the request came: however long it takes from here,
+// a copy that knows of a later owner refuses it.
 func (n *node) put(w http.ResponseWriter, r *http.Request) {
 	key := r.PathValue("key")
+	p := n.ck.Partition(key)
 	value, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxValue))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	p := n.ck.Partition(key)
 	if p.Primary != n.ck.NodeID() {
 		owner, ok := n.ck.Cluster().Node(p.Primary)
 		if !ok || r.Header.Get(forwarded) != "" || !n.forward(w, r, *owner, value) {
@@ -261,19 +271,24 @@ func (n *node) put(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	e, ok := n.store.write(p.ID, key, entry{Value: value, Deleted: r.Method == "DELETE", Epoch: p.Epoch})
-	if !ok {
-		http.Error(w, "this node is no longer the owner", http.StatusConflict)
-		return
-	}
+	written := map[string]entry{key: n.store.version(p.ID, key, entry{Value: value, Deleted: r.Method == "DELETE", Epoch: p.Epoch})}
 	for _, to := range n.otherCopies(p) {
-		if err := n.sendCopy(r.Context(), to, p, map[string]entry{key: e}); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+		if err = n.sendCopy(r.Context(), to, p, written); err != nil {
+			break
 		}
 	}
-	w.Header().Set("Kvstore-Owner", p.Primary)
-	w.WriteHeader(http.StatusNoContent)
+	if err == nil && !n.store.merge(p.ID, p.Token(), written) {
+		err = errStale
+	}
+	switch {
+	case errors.Is(err, errStale):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	default:
+		w.Header().Set("Kvstore-Owner", p.Primary)
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (n *node) sendCopy(ctx context.Context, to clusterkit.Node, p clusterkit.Partition, entries map[string]entry) error {
@@ -283,7 +298,7 @@ func (n *node) sendCopy(ctx context.Context, to clusterkit.Node, p clusterkit.Pa
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("%s?epoch=%d", copyURL(to, p.ID), p.Epoch)
+	url := copyURL(to, p.ID) + "?token=" + p.Token().String()
 	req, err := http.NewRequestWithContext(ctx, "POST", url, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -293,6 +308,9 @@ func (n *node) sendCopy(ctx context.Context, to clusterkit.Node, p clusterkit.Pa
 		return fmt.Errorf("copy to %s: %w", to.ID, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusConflict {
+		return fmt.Errorf("copy to %s: %w", to.ID, errStale)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("copy to %s: %s", to.ID, resp.Status)
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/skshohagmiah/clusterkit"
 )
 
 // entry is a value with the version that decides which of two writes stands:
@@ -29,8 +31,8 @@ type store struct {
 }
 
 type partition struct {
-	complete bool // all that others had was fetched
-	fence    uint64
+	complete bool             // all that others had was fetched
+	fence    clusterkit.Token // the highest that came with a write: lower ones are refused
 	entries  map[string]entry
 }
 
@@ -45,34 +47,29 @@ func (s *store) getLocked(p int) *partition {
 	return q
 }
 
-// write gives the value the next version in this epoch and stores it. It
-// refuses an epoch older than one this partition has seen: a stale owner.
-func (s *store) write(p int, key string, e entry) (entry, bool) {
+// version gives a value the next version in its epoch.
+func (s *store) version(p int, key string, e entry) entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.getLocked(p)
-	if e.Epoch < q.fence {
-		return entry{}, false
-	}
-	q.fence = e.Epoch
-	if old, ok := q.entries[key]; ok && old.Epoch == e.Epoch {
+	if old, ok := s.getLocked(p).entries[key]; ok && old.Epoch == e.Epoch {
 		e.Counter = old.Counter
 	}
 	e.Counter++
-	q.entries[key] = e
-	return e, true
+	return e
 }
 
-// merge takes entries from another copy; the newer version of each stands. It
-// refuses a batch that a stale owner sends.
-func (s *store) merge(p int, epoch uint64, entries map[string]entry) bool {
+// merge takes entries that were written, or are copied, under an ownership; the
+// newer version of each stands. It refuses a token that is lower than the
+// highest it has seen, in the same step: who brings it was the owner once and
+// does not know yet that it was replaced.
+func (s *store) merge(p int, token clusterkit.Token, entries map[string]entry) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := s.getLocked(p)
-	if epoch < q.fence {
+	if token.Compare(q.fence) < 0 {
 		return false
 	}
-	q.fence = epoch
+	q.fence = token
 	for key, e := range entries {
 		if old, ok := q.entries[key]; !ok || e.newer(old) {
 			q.entries[key] = e
