@@ -19,7 +19,8 @@ import (
 const (
 	joinFirst = 20 * time.Millisecond
 	joinMost  = 5 * time.Second
-	sayEvery  = 10 * time.Second // that a node still tries
+	joinBusy  = 300 * time.Millisecond // at most, while somebody is there and has no room: a herd
+	sayEvery  = 10 * time.Second       // that a node still tries
 )
 
 // join makes this node a member: it learns before it speaks. It introduces
@@ -46,8 +47,16 @@ func (ck *ClusterKit) join() {
 		case <-ck.ctx.Done():
 			return
 		}
-		wait = min(2*wait, joinMost)
+		wait = nextWait(wait, err)
 	}
+}
+
+// nextWait is how long to wait after the next attempt fails, too.
+func nextWait(wait time.Duration, err error) time.Duration {
+	if errors.Is(err, transport.ErrBusy) {
+		return min(2*wait, joinBusy)
+	}
+	return min(2*wait, joinMost)
 }
 
 // learn returns why this node may speak now, or an error when it may not yet.

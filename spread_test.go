@@ -1,8 +1,12 @@
 package clusterkit
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/skshohagmiah/clusterkit/transport"
 )
 
 // TestPacer: one piece of news goes at once, in a large cluster a stream of
@@ -68,6 +72,24 @@ func TestRelayTime(t *testing.T) {
 	} {
 		if got := relayTime(asked, time.Second); got != want {
 			t.Errorf("asked for %d ms: %v, want %v", asked, got, want)
+		}
+	}
+}
+
+// TestJoinBackoff: a seed without room is asked again soon, one that is not
+// there more and more seldom.
+func TestJoinBackoff(t *testing.T) {
+	busy := errors.Join(errors.New("one does not answer"), fmt.Errorf("join: %w", transport.ErrBusy))
+	for _, c := range []struct {
+		err  error
+		want time.Duration
+	}{{busy, joinBusy}, {errors.New("nobody answers"), joinMost}} {
+		wait := joinFirst
+		for range 20 {
+			wait = nextWait(wait, c.err)
+		}
+		if wait != c.want {
+			t.Errorf("after many times %q: %v, want %v", c.err, wait, c.want)
 		}
 	}
 }
