@@ -41,6 +41,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 	asking := m == pull
 	var part part
 	for page := range maxPages {
+		asked := ck.now()
 		k := ck.known().knowledge
 		has := ck.peers.has(to.id)
 		req := &transport.SyncRequest{Header: ck.header(to.id), Digest: k.digest}
@@ -68,7 +69,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		if err != nil {
 			return err
 		}
-		progress, err := ck.takeAnswer(ctx, to, k, &c, resp)
+		progress, err := ck.takeAnswer(ctx, to, k, asked, &c, resp)
 		if err != nil || resp.Code == transport.CodeEqual {
 			return err
 		}
@@ -116,10 +117,10 @@ func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.Sy
 
 // takeAnswer learns from the answer to a claim made when this node knew k. It
 // reports whether anything new came.
-func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, c *claim, resp *transport.SyncResponse) (progress bool, err error) {
+func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, asked int64, c *claim, resp *transport.SyncResponse) (progress bool, err error) {
 	ck.metrics.PeerSeen(to.id)
 	if resp.Code == transport.CodeEqual {
-		ck.peers.equal(to.id, k, ck.now())
+		ck.peers.equal(to.id, k, asked)
 		return false, nil
 	}
 	if resp.HasVector {

@@ -152,7 +152,9 @@ func (p *peers) raiseHas(id string, heads []events.Head) {
 	}
 }
 
-// equal notes that the peer knows exactly what k says.
+// equal notes that the peer knows exactly what k says, which this node knew at
+// the time now: when it asked, not when the answer came, for it may have learnt
+// something meanwhile that the peer has not.
 func (p *peers) equal(id string, k *knowledge, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

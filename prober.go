@@ -209,7 +209,7 @@ func (p *prober) answered(from target, k *knowledge, resp *transport.ProbeRespon
 	p.ck.metrics.PeerSeen(from.id)
 	now := p.ck.now()
 	if resp.Equal {
-		p.ck.peers.equal(from.id, k, now)
+		p.ck.peers.equal(from.id, k, began.Sub(p.ck.born).Milliseconds())
 		return
 	}
 	p.mu.Lock()
