@@ -33,6 +33,7 @@ const (
 	simRemovedTold      simSight = "removed node told so"
 	simDuplicateRefused simSight = "second node of a name refused"
 	simTwinStopped      simSight = "second process of a name stopped itself"
+	simForgotten        simSight = "tombstones forgotten"
 	simCheckpointed     simSight = "checkpoint written and read"
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
@@ -48,7 +49,7 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
 		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked,
-		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simCheckpointed, simTinyPages, simTinySegments, simHerds}
+		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simCheckpointed, simTinyPages, simTinySegments, simHerds}
 	all = append(all, simCrashes[simCrashDecided:]...)
 	for _, k := range simKinds {
 		all = append(all, simSight(k.name))

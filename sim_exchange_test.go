@@ -35,7 +35,7 @@ func (x *simExchange) next() {
 		x.done(nil)
 		return
 	}
-	k := p.k
+	k, asked := p.k, p.now()
 	has := p.peers.has(x.to.id)
 	req := &transport.SyncRequest{Header: p.header(x.to.id), Digest: k.digest}
 	var spans []span
@@ -65,7 +65,7 @@ func (x *simExchange) next() {
 			return
 		}
 		resp := answer.(*transport.SyncResponse)
-		x.take(k, &c, resp, func(progress bool, err error) {
+		x.take(k, asked, &c, resp, func(progress bool, err error) {
 			if err != nil || resp.Code == transport.CodeEqual {
 				x.done(err)
 				return
@@ -99,10 +99,10 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 }
 
 // take learns from an answer.
-func (x *simExchange) take(k *knowledge, c *claim, resp *transport.SyncResponse, then func(progress bool, err error)) {
+func (x *simExchange) take(k *knowledge, asked int64, c *claim, resp *transport.SyncResponse, then func(progress bool, err error)) {
 	p := x.p
 	if resp.Code == transport.CodeEqual {
-		p.peers.equal(x.to.id, k, p.now())
+		p.peers.equal(x.to.id, k, asked)
 		then(false, nil)
 		return
 	}

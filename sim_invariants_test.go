@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -106,6 +107,9 @@ func (w *simWorld) committed(p *simProc, done []applied) {
 	w.ledger.commits++
 	for i := range done {
 		e := done[i].event
+		if e.Type == events.TombstonesCollected && e.Log == p.r.log {
+			w.coverage.saw(simForgotten)
+		}
 		if done[i].outcome != projection.Won {
 			continue
 		}
@@ -248,6 +252,7 @@ var quietChecks = []struct {
 	{"shares are fair", sharesAreFair},
 	{"nothing acknowledged is missing", nothingIsMissing},
 	{"the fold is the fold", foldsAgree},
+	{"nothing comes back, nothing is forgotten alive", forgettingIsSafe},
 	{"growth is bounded", growthIsBounded},
 	{"clusters never merge", strangersStayOut},
 }
@@ -426,6 +431,58 @@ func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
 		return "the merge of two folds is not the fold of both"
 	}
 	return ""
+}
+
+// forgettingIsSafe: of all events that are known the one with the largest stamp
+// owns its value: a deleted value does not come back from an old copy when its
+// tombstone is forgotten, and no write is taken for one.
+func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	if len(w.forks) > 0 {
+		return ""
+	}
+	owners := make(map[string]*events.Event)
+	var names []string
+	for _, id := range w.ledger.ids {
+		e := w.ledger.events[id]
+		if kind, _ := events.SplitRegister(e.Register); kind != events.KindValue || live[0].k.seq(id.Log) < id.Seq {
+			continue
+		}
+		if owner := owners[e.Register]; owner == nil {
+			owners[e.Register], names = e, append(names, e.Register)
+		} else if e.Stamp().Compare(owner.Stamp()) > 0 {
+			owners[e.Register] = e
+		}
+	}
+	for _, name := range names {
+		e, known := live[0].r.state.Register(name)
+		switch want := owners[name]; {
+		case known && e.ID() != want.ID():
+			return fmt.Sprintf("%s is owned by %s %s and should be by %s %s", name, e.Type, e.ID(), want.Type, want.ID())
+		case !known && want.Type != events.ValueDeleted && !w.unheardOf(want.Log):
+			return fmt.Sprintf("%s was forgotten, and %s %s lived", name, want.Type, want.ID())
+		}
+	}
+	return ""
+}
+
+// unheardOf reports whether tombstones were collected by somebody who had never
+// heard of a log: its writer was no member to wait for, and what it wrote below
+// the floor is void. A real day is longer than news takes.
+func (w *simWorld) unheardOf(log events.LogID) bool {
+	for _, id := range w.ledger.ids {
+		e := w.ledger.events[id]
+		if e.Type != events.TombstonesCollected {
+			continue
+		}
+		p, err := e.Payload()
+		if err != nil {
+			continue
+		}
+		if !slices.ContainsFunc(p.(*events.Collection).Stable, func(s string) bool { return strings.HasPrefix(s, log.String()) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // growthIsBounded: flapping, queues and caches do not grow beyond what

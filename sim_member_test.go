@@ -350,16 +350,16 @@ func (p *simProc) probe(a swim.Probe) {
 			report.Detail = "answers that " + resp.Degraded
 		} else {
 			report.Outcome, report.RTT = swim.Acked, p.now()-began
-			p.answered(target{a.Target, a.Addr}, k, resp)
+			p.answered(target{a.Target, a.Addr}, k, began, resp)
 		}
 		p.report(report)
 	})
 }
 
-func (p *simProc) answered(from target, k *knowledge, resp *transport.ProbeResponse) {
+func (p *simProc) answered(from target, k *knowledge, began int64, resp *transport.ProbeResponse) {
 	now := p.now()
 	if resp.Equal {
-		p.peers.equal(from.id, k, now)
+		p.peers.equal(from.id, k, began)
 		return
 	}
 	if now < p.synced+1000 {

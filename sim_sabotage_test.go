@@ -33,6 +33,7 @@ var sabotages = []struct {
 	{sabotageSendFirst, "sent before it is synced"},
 	{sabotageNoChain, "the chain is not checked"},
 	{sabotageFastClock, "events of a fast clock are dropped"},
+	{sabotageAge, "a tombstone is collected for its age alone"},
 	{sabotageApart, "the vector is saved apart from the state"},
 }
 

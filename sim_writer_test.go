@@ -61,11 +61,12 @@ type simProc struct {
 	writing bool
 	wakeAt  int64
 
-	spread  simSpread
-	probeAt int64
-	began   int64 // to join
-	wait    int64
-	joined  bool
+	spread    simSpread
+	probeAt   int64
+	began     int64 // to join
+	forgotten int64 // when a fork was last learnt of
+	wait      int64
+	joined    bool
 }
 
 // simJob is what the writer is asked to do: to decide something, or to merge a
@@ -114,6 +115,8 @@ func (w *simWorld) boot(h *simHost) *simProc {
 	p.detector = swim.New(swim.Options{Self: h.id, Seed: w.random.Uint64()})
 	p.startSpread()
 	w.after(0, p, func() { p.began = p.now(); p.join() })
+	p.forgotten = -never
+	p.forgetLater()
 	return p
 }
 
@@ -375,7 +378,10 @@ func (p *simProc) show(batch []events.Event) {
 }
 
 func (p *simProc) publish() {
-	p.k = p.r.know()
+	forked := p.k.digest.Forked
+	if p.k = p.r.know(); p.k.digest.Forked > forked {
+		p.forgotten = p.now()
+	}
 	p.world.published(p)
 }
 
@@ -477,6 +483,26 @@ func (p *simProc) sawForks(forks []events.Head, then func()) {
 		}
 		return err
 	}, func(error) { then() })
+}
+
+// simForgetAfter stands for the day after which tombstones are forgotten.
+const simForgetAfter = 3000
+
+// forgetLater is forget.go, with shorter days.
+func (p *simProc) forgetLater() {
+	p.world.after(simForgetAfter/3, p, func() {
+		p.forgetLater()
+		if p.k.cluster.Coordinator != p.host.id || len(p.r.staged) > 0 {
+			return
+		}
+		p.do(func(r *replica, wall int64) error {
+			forkedAt, inStep := p.forgotten, p.peers.equalAt
+			if p.world.sabotage == sabotageAge {
+				forkedAt, inStep = -never, func(string) int64 { return never }
+			}
+			return r.forget(p.now(), wall, simForgetAfter, forkedAt, inStep)
+		}, func(error) {})
+	})
 }
 
 // command asks for an event and keeps account of what was acknowledged.
