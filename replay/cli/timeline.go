@@ -51,6 +51,9 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
+	if f.where != "" {
+		return usagef("timeline draws lanes over time and knows no --where; bisect --where finds the moments, log --where the events")
+	}
 	write, err := f.writer(a)
 	if err != nil {
 		return err

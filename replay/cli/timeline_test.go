@@ -89,3 +89,11 @@ func TestTimelineDamage(t *testing.T) {
 		t.Errorf("exit %d, %v: %s", code, err, errs)
 	}
 }
+
+// TestTimelineRefusesWhere: a condition that is read and not obeyed would be a
+// lie about the picture.
+func TestTimelineRefusesWhere(t *testing.T) {
+	if code, out, errs := run("timeline", "-o", "-", "--where", `type=="NodeJoined"`, t.TempDir()); code != 2 || out != "" || !strings.Contains(errs, "--where") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
