@@ -16,7 +16,7 @@ type Verdict string
 
 // The verdicts, from best to worst.
 const (
-	Equal         Verdict = "equal"          // the same events, the same state
+	Equal         Verdict = "equal"          // the same events led to the ends, the same state
 	Behind        Verdict = "behind"         // some lack events that others have; that heals
 	CannotCompare Verdict = "cannot compare" // not enough is kept, or nothing is common
 	StateDiffers  Verdict = "state differs"  // the same events, and not the same state: a fault of the program
@@ -84,6 +84,11 @@ type Fork struct {
 // Converge compares the logs of several nodes. It compares their heads first:
 // equal chains mean equal events, so that logs which agree are told by their
 // ends, however long they are. It never says Equal when nothing was compared.
+//
+// What was not read it does not vouch for: Equal means that the same events
+// came before, not that every log can still show them. Damage is reported where
+// it was met, in the newest segment and where a difference was looked for;
+// Verify reads everything.
 func Converge(ctx context.Context, sources ...*Source) (*Convergence, error) {
 	c := &Convergence{Sides: make([]Side, len(sources))}
 	if err := c.load(ctx, sources); err != nil {

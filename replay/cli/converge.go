@@ -18,7 +18,10 @@ func (a *app) convergeCommand() *cobra.Command {
   behind          some lack events that others have: that heals            exit 1
   state differs   the same events, not the same state: a fault             exit 1
   forked          two different events under one name: does not heal       exit 1
-  cannot compare  not enough is kept, or nothing is common                 exit 5`,
+  cannot compare  not enough is kept, or nothing is common                 exit 5
+
+Logs are compared by their ends: equal chains there prove that the same events came before.
+Whether all of them can still be read is another question, which verify answers.`,
 		Example: `  clusterkit-replay converge data/n1 data/n2 data/n3     do the three agree
   clusterkit-replay converge data/* -o json              for programs
   clusterkit-replay converge data/n1 backup/n1           what the backup lacks`,
@@ -132,7 +135,7 @@ func (a *app) printConvergence(c *replay.Convergence) error {
 }
 
 var verdictWords = map[replay.Verdict]string{
-	replay.Equal:         ": all hold the same events and the same state",
+	replay.Equal:         ": all end in the same events and the same state",
 	replay.Behind:        ": nothing contradicts; what is missing will come",
 	replay.CannotCompare: "",
 	replay.StateDiffers:  ": the same events led to different states",
