@@ -50,7 +50,8 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			spans = k.beyond(has, ck.log.Identity().Log)
 		}
 		if has == nil || page == 0 && count(spans) > unasked {
-			spans, asking = nil, true // ask before telling
+			spans = nil // ask before telling; to compare, the digest is enough at first
+			asking = page > 0 || m != compare
 		}
 		told, _, err := ck.page(spans)
 		if err != nil && !errors.Is(err, eventlog.ErrCompacted) {

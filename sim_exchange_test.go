@@ -43,7 +43,7 @@ func (x *simExchange) next() {
 		spans = k.beyond(has, p.host.disk.log)
 	}
 	if has == nil || x.round == 0 && count(spans) > unasked {
-		spans, x.asking = nil, true
+		spans, x.asking = nil, x.round > 0 || x.m != compare
 	}
 	told, _, err := fillPage(spans, p.world.profile.page, p.host.disk.read)
 	if err != nil && !errors.Is(err, eventlog.ErrCompacted) {
