@@ -3,6 +3,7 @@ package coordination
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -238,7 +239,7 @@ func (c *Coordination) downSince(id string, incarnation uint64, now int64) int64
 func causeOf(cluster *projection.Cluster, before, after []presence) events.ID {
 	for _, lists := range [2][2][]presence{{after, before}, {before, after}} {
 		for _, p := range lists[0] {
-			if !slices.Contains(lists[1], p) {
+			if !among(lists[1], p) {
 				if n, ok := cluster.Node(p.id); ok {
 					return n.Cause()
 				}
@@ -246,6 +247,12 @@ func causeOf(cluster *projection.Cluster, before, after []presence) events.ID {
 		}
 	}
 	return events.ID{}
+}
+
+// among reports whether a presence is in a list, which is sorted by name.
+func among(list []presence, p presence) bool {
+	i, ok := slices.BinarySearchFunc(list, p.id, func(q presence, id string) int { return strings.Compare(q.id, id) })
+	return ok && list[i] == p
 }
 
 func (c *Coordination) observeRole(cluster *projection.Cluster, now int64) {
