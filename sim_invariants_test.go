@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -122,16 +123,15 @@ func (w *simWorld) committed(p *simProc, done []applied) {
 			continue
 		}
 		_, key := events.SplitRegister(e.Register)
-		for id := range p.k.cluster.PartitionMap.Partitions {
-			if fmt.Sprint(id) != key {
-				continue
-			}
-			part, ok := p.r.state.Partition(id)
-			if owner, known := w.ledger.tokens[part.Token()]; known && ok && owner != part.Primary {
-				w.violated("one token, one owner", "%s names %s and %s", part.Token(), owner, part.Primary)
-			}
-			w.ledger.tokens[part.Token()] = part.Primary
+		id, err := strconv.Atoi(key)
+		if err != nil || id >= len(p.k.cluster.PartitionMap.Partitions) {
+			continue
 		}
+		part, ok := p.r.state.Partition(id)
+		if owner, known := w.ledger.tokens[part.Token()]; known && ok && owner != part.Primary {
+			w.violated("one token, one owner", "%s names %s and %s", part.Token(), owner, part.Primary)
+		}
+		w.ledger.tokens[part.Token()] = part.Primary
 	}
 	if w.profile.checkEach {
 		w.coverage.saw(simCheckpointed)

@@ -17,6 +17,8 @@ type simNet struct {
 	bad      bool               // chaos reigns: profile's odds apply
 	recorded []simLetter        // requests that may be replayed much later
 	requests int64
+	weigh    bool  // count bytes
+	bytes    int64 // of requests and answers, without headers
 }
 
 // simLetter is a request as it went over the wire.
@@ -36,6 +38,9 @@ var errSimUnavailable = transport.Errorf(503, transport.ErrorUnavailable, "unava
 func (n *simNet) call(p *simProc, addr string, timeout int64, req any, done func(any, error)) {
 	w := n.world
 	n.requests++
+	if n.weigh {
+		n.bytes += n.size(req)
+	}
 	over := false
 	finish := func(resp any, err error) {
 		if !over && !p.dead {
@@ -81,6 +86,9 @@ func (n *simNet) deliver(from *simProc, addr string, req any, finish func(any, e
 		return
 	}
 	q.serve(req, func(resp any, err error) {
+		if n.weigh && err == nil {
+			n.bytes += n.size(resp)
+		}
 		if q.dead || n.lost() || n.blocked(q.host, from.host) {
 			return
 		}
