@@ -169,7 +169,7 @@ func (w *simWorld) detect(t *testing.T, h *simHost) []int64 {
 // milliseconds since then.
 func (w *simWorld) eachTime(t *testing.T, since, limit int64, knows func(*simProc) bool) (times []int64) {
 	waiting := w.live()
-	if !w.run(since+limit, w.every(5, func() bool {
+	if !w.run(since+limit, w.every(int64(len(waiting)/200), func() bool {
 		waiting = slices.DeleteFunc(waiting, func(p *simProc) bool {
 			known := knows(p)
 			if known {
