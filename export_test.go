@@ -1,6 +1,9 @@
 package clusterkit
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // SlowAppend lets a node believe that an append to its log took so long.
 func SlowAppend(ck *ClusterKit, took time.Duration) {
@@ -14,4 +17,9 @@ func NewDetached(id string, cluster *Cluster) *ClusterKit {
 	ck := &ClusterKit{opt: Options{NodeID: id}, config: cluster.Config}
 	ck.current.Store(&published{knowledge: &knowledge{cluster: cluster}, changed: make(chan struct{})})
 	return ck
+}
+
+// WithLookup lets a node resolve the names of its known nodes by a function.
+func WithLookup(o *Options, resolve func(ctx context.Context, host string) ([]string, error)) {
+	o.lookup = resolve
 }

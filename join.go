@@ -62,14 +62,13 @@ func nextWait(wait time.Duration, err error) time.Duration {
 // learn returns why this node may speak now, or an error when it may not yet.
 func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
 	k := ck.known().knowledge
-	addrs := ck.rendezvous(k.cluster)
-	if len(addrs) == 0 {
+	places, errs := ck.rendezvous(k.cluster)
+	if len(places)+len(errs) == 0 {
 		return "first node of a cluster", nil
 	}
-	var errs []error
 	self := 0
-	for _, addr := range addrs {
-		learnt, err := ck.learnFrom(addr)
+	for _, at := range places {
+		learnt, err := ck.learnFrom(at)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -79,7 +78,7 @@ func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
 			return "joined through " + learnt.id, nil
 		}
 	}
-	if self == len(addrs) {
+	if self == len(places) && len(errs) == 0 {
 		return "first node of a cluster: all known addresses are its own", nil
 	}
 	err = errors.Join(errs...)
@@ -108,46 +107,48 @@ func (ck *ClusterKit) noteRefusal(err error) bool {
 	return false
 }
 
-// rendezvous returns the addresses at which somebody may be found, the given
-// ones and those of the members that are remembered, in random order.
-func (ck *ClusterKit) rendezvous(cluster *projection.Cluster) []string {
+// rendezvous returns the places at which somebody may be found, the given ones
+// and those of the members that are remembered, in random order; and which
+// names have no address now.
+func (ck *ClusterKit) rendezvous(cluster *projection.Cluster) ([]place, []error) {
 	seen := map[string]bool{ck.Addr(): true}
-	var addrs []string
-	add := func(addr string) {
-		if !seen[addr] {
-			seen[addr] = true
-			addrs = append(addrs, addr)
+	var places []place
+	add := func(at place) {
+		if !seen[at.dial] {
+			seen[at.dial] = true
+			places = append(places, at)
 		}
 	}
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]
 		if n.ID != ck.opt.NodeID && n.Status != projection.StatusRemoved {
-			add(n.Addr)
+			add(place{n.Addr, n.Addr})
 		}
 	}
-	for _, addr := range ck.opt.KnownNodes {
-		add(addr)
+	seeds, errs := ck.seeds(ck.ctx)
+	for _, at := range seeds {
+		add(at)
 	}
-	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
-	return addrs
+	rand.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
+	return places, errs
 }
 
-// learnFrom introduces this node at an address and fetches all that is known
+// learnFrom introduces this node at a place and fetches all that is known
 // there. The zero target means that the address is this node's own, or that
 // who answers knows too little to learn from.
-func (ck *ClusterKit) learnFrom(addr string) (target, error) {
+func (ck *ClusterKit) learnFrom(at place) (target, error) {
 	ctx, cancel := context.WithTimeout(ck.ctx, 30*time.Second)
 	defer cancel()
-	resp, err := ck.introduce(ctx, addr)
+	resp, err := ck.introduce(ctx, at)
 	if err != nil {
-		return target{}, fmt.Errorf("join through %s: %w", addr, err)
+		return target{}, fmt.Errorf("join through %s: %w", at.dial, err)
 	}
-	from := target{resp.From, addr}
+	from := ck.target(at, resp)
 	if from.id == ck.opt.NodeID {
 		return target{}, nil
 	}
 	if !ck.peers.begin(from.id) {
-		return target{}, fmt.Errorf("join through %s: an exchange is under way", addr)
+		return target{}, fmt.Errorf("join through %s: an exchange is under way", at.dial)
 	}
 	err = ck.exchange(ctx, from, pull)
 	ck.peers.end(from.id, false, ck.now())
@@ -167,11 +168,11 @@ func (ck *ClusterKit) learnFrom(addr string) (target, error) {
 	return from, nil
 }
 
-// introduce sends this node's record to an address and returns who answered.
-func (ck *ClusterKit) introduce(ctx context.Context, addr string) (*transport.JoinResponse, error) {
+// introduce sends this node's record to a place and returns who answered.
+func (ck *ClusterKit) introduce(ctx context.Context, at place) (*transport.JoinResponse, error) {
 	req := &transport.JoinRequest{Header: ck.header(""), Node: ck.newRecord(), Protocol: protocol,
 		Settings: *settings(ck.config)}
-	resp, local, err := ck.client.Join(ctx, addr, req)
+	resp, local, err := ck.client.JoinAt(ctx, at.addr, at.dial, req)
 	if err != nil {
 		ck.heed(err)
 		return nil, err
@@ -279,7 +280,7 @@ func (ck *ClusterKit) heal() {
 		return
 	}
 	members := map[string]bool{ck.Addr(): true}
-	var lost, left, strange []string
+	var lost, left []string
 	for i := range k.cluster.Nodes {
 		n := &k.cluster.Nodes[i]
 		switch n.Status {
@@ -291,13 +292,23 @@ func (ck *ClusterKit) heal() {
 			members[n.Addr] = true
 		}
 	}
-	for _, addr := range ck.opt.KnownNodes {
-		if !members[addr] {
-			strange = append(strange, addr)
-		}
+	for _, addr := range slices.Concat(some(lost, mostLost), some(left, 1)) {
+		ck.run(func() { ck.greet(place{addr, addr}) }) // ends within its timeout
 	}
-	for _, addr := range slices.Concat(some(lost, mostLost), some(left, 1), some(strange, few)) {
-		ck.run(func() { ck.greet(addr) }) // ends within its timeout
+	if len(ck.opt.KnownNodes) > 0 {
+		ck.run(func() { ck.greetStrangers(members) }) // ends within the timeout of a lookup
+	}
+}
+
+// greetStrangers greets some who are at known addresses and are no members.
+func (ck *ClusterKit) greetStrangers(members map[string]bool) {
+	places, errs := ck.seeds(ck.ctx)
+	for _, err := range errs {
+		ck.opt.Logger.Debug("known nodes", "err", err)
+	}
+	places = slices.DeleteFunc(places, func(at place) bool { return members[at.addr] || members[at.dial] })
+	for _, at := range places[:min(few, len(places))] {
+		ck.run(func() { ck.greet(at) }) // ends within its timeout
 	}
 }
 
@@ -307,12 +318,12 @@ func some(list []string, n int) []string {
 	return list[:min(n, len(list))]
 }
 
-// greet finds out who is at an address and compares with it what both know.
-func (ck *ClusterKit) greet(addr string) {
+// greet finds out who is at a place and compares with it what both know.
+func (ck *ClusterKit) greet(at place) {
 	ctx, cancel := context.WithTimeout(ck.ctx, 10*time.Second)
 	defer cancel()
-	resp, err := ck.introduce(ctx, addr)
+	resp, err := ck.introduce(ctx, at)
 	if err == nil && resp.From != ck.opt.NodeID {
-		ck.talk(target{resp.From, addr}, compare)
+		ck.talk(ck.target(at, resp), compare)
 	}
 }

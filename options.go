@@ -41,8 +41,9 @@ type Options struct {
 	// network interface that is not loopback.
 	AdvertiseAddr string
 	// KnownNodes are host:port addresses of nodes that may already be there.
-	// Names are resolved again on every attempt; this node's own address does
-	// no harm. Empty: this node begins a new cluster, or finds again the
+	// Names are resolved again on every attempt, for ever, and all addresses
+	// of a name are tried; with DialContext that is its affair. This node's own
+	// address does no harm. Empty: this node begins a new cluster, or finds again the
 	// members that it remembers.
 	KnownNodes []string
 	// DataDir is the directory of this node's log, made when it is missing. No
@@ -128,6 +129,7 @@ type Options struct {
 	// Default: none.
 	Listener    net.Listener
 	forgetAfter time.Duration // for tests: instead of a day
+	lookup      lookup        // for tests: instead of the resolver of the machine
 
 	// DialContext is used to reach other nodes. Default: the network.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -79,6 +79,7 @@ type Client struct {
 	opt       ClientOptions
 	ring      keyring
 	transport *http.Transport
+	single    *http.Transport // makes a connection for every request
 	scheme    string
 }
 
@@ -97,6 +98,8 @@ func NewClient(o ClientOptions) *Client {
 	}
 	c.transport.Protocols = new(http.Protocols)
 	c.transport.Protocols.SetHTTP1(true)
+	c.single = c.transport.Clone()
+	c.single.DisableKeepAlives = true
 	return c
 }
 
@@ -107,7 +110,15 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // of the connection that was used: what this node may advertise when it was
 // not told an address.
 func (c *Client) Join(ctx context.Context, addr string, req *JoinRequest) (resp *JoinResponse, local net.Addr, err error) {
+	return c.JoinAt(ctx, addr, addr, req)
+}
+
+// JoinAt is Join at one address of a name: dial says where the connection goes,
+// addr whom a certificate must name. Each call makes a connection of its own:
+// one kept from an earlier call could lead to where the name no longer points.
+func (c *Client) JoinAt(ctx context.Context, addr, dial string, req *JoinRequest) (resp *JoinResponse, local net.Addr, err error) {
 	resp = new(JoinResponse)
+	ctx = context.WithValue(ctx, dialKey{}, dial)
 	if local, err = c.exchange(ctx, "join", addr, req, resp); err != nil {
 		return nil, local, err
 	}
@@ -187,7 +198,11 @@ func (c *Client) roundTrip(ctx context.Context, kind, addr string, body []byte, 
 		signed = c.ring.sign(hr.Method, hr.URL.RequestURI(), body, time.Now())
 		hr.Header.Set("Authorization", signed.header())
 	}
-	answer, err := c.transport.RoundTrip(hr)
+	via := c.transport
+	if kind == "join" {
+		via = c.single
+	}
+	answer, err := via.RoundTrip(hr)
 	if err != nil {
 		return err
 	}

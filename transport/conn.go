@@ -34,10 +34,16 @@ func (c *countedConn) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
+// dialKey is the key under which a context says where to dial instead.
+type dialKey struct{}
+
 // dial makes a connection that counts.
 func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	if instead, ok := ctx.Value(dialKey{}).(string); ok {
+		addr = instead
+	}
 	conn, err := c.opt.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
