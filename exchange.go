@@ -79,7 +79,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		}
 		now := ck.known().knowledge
 		theirs := ck.peers.has(to.id)
-		fetch := resp.More || now.lacks(theirs)
+		fetch := resp.More || now.lacks(theirs) || m != push && !c.given && now.mayFork(resp.Digest)
 		if fetch && m == push {
 			ck.peers.wantPull(to.id, ck.now()+pullDelay)
 			ck.spread.wake()

@@ -26,7 +26,9 @@ import (
 // any more; its head leaves the digest, and states are merged until they are
 // equal, so no register that either branch wrote is lost. (Events that write no
 // register stay with those who hold them.) The owner, or every one of them, goes
-// on in a new log.
+// on in a new log. That a log forked may itself be said in a log that has forked
+// or will; so who has no more ranges for a peer that still differs looks whether
+// both know the same forks, and sends the state if not (knowledge.forkedBeyond).
 
 // forkKnown reports whether a log is recorded as forked, or about to be.
 func (r *replica) forkKnown(log events.LogID) bool {

@@ -132,6 +132,12 @@ func (k *knowledge) lacks(have []events.Head) bool {
 	return false
 }
 
+// mayFork reports whether who differs from this knowledge by a digest may do so
+// by what no range brings: see forkedBeyond.
+func (k *knowledge) mayFork(theirs events.Digest) bool {
+	return theirs != k.digest && (theirs.Forked > 0 || k.digest.Forked > 0)
+}
+
 // forks returns the logs of which the same sequence is held with another
 // chain: somebody wrote two histories under one name.
 func (k *knowledge) forks(theirs []events.Head) []events.Head {
@@ -155,7 +161,8 @@ type answer struct {
 
 // answer decides what a peer needs. The vectors being equal and the states
 // not must never happen; it is answered with the whole state, which repairs
-// it, and is counted as a divergence.
+// it, and is counted as a divergence. What is only known through a forked log
+// has no ranges, and travels with the state too.
 func (k *knowledge) answer(c *claim, log events.LogID) answer {
 	switch {
 	case c.digest == k.digest:
@@ -169,5 +176,37 @@ func (k *knowledge) answer(c *claim, log events.LogID) answer {
 	if c.within != 0 {
 		spans = slices.DeleteFunc(spans, func(s span) bool { return !c.within.Has(s.log) })
 	}
-	return answer{spans: spans}
+	return answer{spans: spans, merge: len(spans) == 0 && k.forkedBeyond(c)}
+}
+
+// forkedBeyond reports whether something may be known here and not to the
+// claimant that no range will ever bring: what was written in a log that is
+// known here as forked.
+//
+// That is so when less of such a log is held there, or when not the same logs
+// are known there as forked. A claim does not say which are, but its sum does:
+// forked logs are not in it.
+func (k *knowledge) forkedBeyond(c *claim) bool {
+	if len(k.forked) == 0 {
+		return false
+	}
+	var mine, theirs events.Sum
+	rest, seq := c.heads, uint64(0)
+	for _, h := range k.heads {
+		switch {
+		case c.within != 0 && !c.within.Has(h.Log):
+		case !k.forked[h.Log]:
+			mine = mine.Add(h.Sum())
+		default:
+			if rest, seq = after(rest, h.Log); seq < h.Seq {
+				return true
+			}
+		}
+	}
+	for _, h := range c.heads {
+		if !k.forked[h.Log] {
+			theirs = theirs.Add(h.Sum())
+		}
+	}
+	return theirs.Sub(mine) != c.digest.Vector.Sub(k.digest.Vector)
 }

@@ -170,7 +170,7 @@ func (ck *ClusterKit) diverged(peer string, mine, theirs events.Digest) {
 	if mine.State == theirs.State {
 		return
 	}
-	if mine.Forked != theirs.Forked || mine.Forked > 0 && ck.now() < ck.forkedAt.Load()+forkGrace {
+	if mine.Vector != theirs.Vector || mine.Forked != theirs.Forked || mine.Forked > 0 && ck.now() < ck.forkedAt.Load()+forkGrace {
 		ck.metrics.FullTransfer(metrics.TransferForked)
 		return // expected: events of a forked log are not in the vector
 	}

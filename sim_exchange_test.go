@@ -82,7 +82,7 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 		x.part.known, x.part.within = true, resp.Within
 	}
 	theirs := p.peers.has(x.to.id)
-	fetch := resp.More || p.k.lacks(theirs)
+	fetch := resp.More || p.k.lacks(theirs) || x.m != push && !c.given && p.k.mayFork(resp.Digest)
 	if fetch && x.m == push {
 		p.peers.wantPull(x.to.id, p.now()+pullDelay)
 		p.spreadNow()
@@ -235,7 +235,7 @@ func (p *simProc) answerSync(req *transport.SyncRequest, reply func(any, error))
 			reply(resp, nil)
 			return
 		case a.merge:
-			if k.digest.State != req.Digest.State {
+			if k.digest.Vector == req.Digest.Vector && k.digest.State != req.Digest.State {
 				p.world.diverged(p, k.digest, req.Digest)
 			}
 			p.answerWithState(resp, reply)

@@ -137,6 +137,8 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 			switch {
 			case mine > 0 && theirs == 0:
 				then(target{}, fmt.Errorf("%s %w", from.id, errSimNoPast))
+			case mine < theirs && !p.k.forked[own]:
+				then(target{}, fmt.Errorf("%s has more of this node's past", from.id))
 			case mine == 0 && !resp.Spoken && from.id < p.host.id:
 				then(target{}, fmt.Errorf("%s has not joined yet either, and goes first", from.id))
 			default:

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -29,6 +30,17 @@ func (s Sum) Sub(o Sum) Sum {
 	lo, borrow := bits.Sub64(s.Lo, o.Lo, 0)
 	hi, _ := bits.Sub64(s.Hi, o.Hi, borrow)
 	return Sum{hi, lo}
+}
+
+// Sum returns what a head adds to Digest.Vector: the first 16 bytes of
+// SHA-256(log || sequence as 8 bytes, big endian || chain).
+func (h Head) Sum() Sum {
+	var b [len(h.Log) + 8 + len(h.Chain)]byte
+	copy(b[:], h.Log[:])
+	binary.BigEndian.PutUint64(b[len(h.Log):], h.Seq)
+	copy(b[len(h.Log)+8:], h.Chain[:])
+	hash := sha256.Sum256(b[:])
+	return SumOf(hash[:])
 }
 
 // DigestSize is the length of a digest in bytes.

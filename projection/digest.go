@@ -2,7 +2,6 @@ package projection
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -29,7 +28,7 @@ func (s *State) Digest() events.Digest {
 	for _, h := range s.moved {
 		var sum events.Sum
 		if !s.Forked(h.Log) {
-			sum = sumHead(h.Head)
+			sum = h.Head.Sum()
 		}
 		s.digest.Vector = s.digest.Vector.Sub(h.sum).Add(sum)
 		s.buckets.Move(h.Log, h.sum, sum)
@@ -50,13 +49,4 @@ func (s *State) Digest() events.Digest {
 func (s *State) Buckets() events.Buckets {
 	s.Digest()
 	return s.buckets
-}
-
-func sumHead(h events.Head) events.Sum {
-	var b [len(h.Log) + 8 + len(h.Chain)]byte
-	copy(b[:], h.Log[:])
-	binary.BigEndian.PutUint64(b[len(h.Log):], h.Seq)
-	copy(b[len(h.Log)+8:], h.Chain[:])
-	hash := sha256.Sum256(b[:])
-	return events.SumOf(hash[:])
 }

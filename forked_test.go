@@ -1,0 +1,112 @@
+package clusterkit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/projection/coordination"
+)
+
+// TestForkedLogsTravel lets two nodes compare by turns until they know the
+// same. Each holds a part of the events, and each was told of other forks, in
+// logs that may have forked themselves: no range brings that. Each case has its
+// seed for a name.
+func TestForkedLogsTravel(t *testing.T) {
+	for seed := range uint64(200) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 4))
+			all := rumours(t, r)
+			a, b := listener(), listener()
+			for i := range all {
+				for _, n := range []*replica{a, b} {
+					if r.IntN(3) > 0 {
+						n.state.Apply(&all[i]) // refused when it leaves a gap
+					}
+				}
+			}
+			states := 0
+			for round := range 6 {
+				if a.know().digest == b.know().digest {
+					if again := a.know().answer(claimOf(b), events.LogID{}); !again.equal {
+						t.Errorf("who knows the same is answered with %+v", again)
+					}
+					return
+				}
+				states += compareWith(t, a, b, all)
+				if a, b = b, a; states > 4 {
+					t.Fatalf("%d states in %d rounds", states, round)
+				}
+			}
+			t.Fatalf("after six comparisons %s and %s", a.know().digest, b.know().digest)
+		})
+	}
+}
+
+func listener() *replica {
+	return newReplica("n", events.LogID{}, projection.Config{}, coordination.Options{})
+}
+
+func claimOf(n *replica) *claim {
+	k := n.know()
+	return &claim{digest: k.digest, given: true, heads: k.heads}
+}
+
+// rumours are the events of some logs, of which each may say that another one
+// has forked.
+func rumours(t *testing.T, r *rand.Rand) []events.Event {
+	t.Helper()
+	var all []events.Event
+	logs := make([]events.LogID, 5)
+	for i := range logs {
+		logs[i] = events.NewLogID(1_700_000_000_000, [10]byte{9: byte(i)})
+	}
+	for i, log := range logs {
+		chain := events.Genesis(log)
+		for seq := range uint64(1 + r.IntN(4)) {
+			e := events.Event{Log: log, Seq: seq + 1, Time: events.NewTimestamp(1_700_000_000_000+int64(seq), 0), Type: "app/x", Actor: "x"}
+			if at := logs[r.IntN(len(logs))]; at != log && r.IntN(3) == 0 {
+				e.Type, e.Register, e.Version, e.Rank = events.LogForked, events.LogRegister(at), 1, 1
+				e.Body = events.Encode(&events.LogOwner{Node: fmt.Sprint(i), Seq: 1, Reason: "rumour"})
+			}
+			sealed, err := events.Seal(e, chain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, chain = append(all, sealed), sealed.Chain
+		}
+	}
+	return all
+}
+
+// compareWith has a ask b, and bring what b lacks, as an exchange does. It
+// returns how many states travelled.
+func compareWith(t *testing.T, a, b *replica, all []events.Event) int {
+	t.Helper()
+	bring := func(spans []span, to *replica) {
+		for _, s := range spans {
+			for i := range all {
+				if e := &all[i]; e.Log == s.log && e.Seq >= s.from && e.Seq < s.to {
+					to.state.Apply(e)
+				}
+			}
+		}
+	}
+	answer := b.know().answer(claimOf(a), events.LogID{})
+	theirs := b.know().heads
+	switch {
+	case answer.needVector:
+		t.Fatal("a vector was given")
+	case answer.merge:
+		a.state.Merge(b.state.Clone())
+	default:
+		bring(answer.spans, a)
+	}
+	bring(a.know().beyond(theirs, events.LogID{}), b)
+	if answer.merge {
+		return 1
+	}
+	return 0
+}
