@@ -2,10 +2,7 @@ package placement
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // assigner is an assignment of copies to nodes on its way to be right. Nodes
@@ -22,7 +19,7 @@ type assigner struct {
 	wanted  [][]int32 // per node: the partitions it may have; nil for all
 
 	everyone []int32  // all nodes
-	keys     [][]byte // per node: room for a partition, then the ID
+	ranks    []ranker // per node
 	search   search
 	offers   []offer // scratch of directSurplus
 }
@@ -30,12 +27,12 @@ type assigner struct {
 func newAssigner(f *field, current [][]string) *assigner {
 	n := len(f.nodes)
 	a := &assigner{field: f, orig: make([][]int32, len(current)), copies: make([][]int32, len(current)),
-		held: make([][]int32, n), keys: make([][]byte, n), everyone: make([]int32, n)}
+		held: make([][]int32, n), ranks: make([]ranker, n), everyone: make([]int32, n)}
 	index := make(map[string]int32, n)
 	for i := range f.nodes {
 		index[f.nodes[i].ID] = int32(i)
 		a.everyone[i] = int32(i)
-		a.keys[i] = append(make([]byte, 8, 8+len(f.nodes[i].ID)), f.nodes[i].ID...)
+		a.ranks[i] = newRanker(f.nodes[i].ID)
 		a.held[i] = make([]int32, 0, f.shares[i].max+2)
 	}
 	total := 0
@@ -72,8 +69,7 @@ func (a *assigner) isPrimary(p int, i int32) bool { return len(a.orig[p]) > 0 &&
 // rank is the rendezvous hash of a partition and a node; the larger, the more
 // the partition belongs there.
 func (a *assigner) rank(p int, i int32) uint64 {
-	binary.LittleEndian.PutUint64(a.keys[i], uint64(p))
-	return xxhash.Sum64(a.keys[i])
+	return a.ranks[i].rank(p, lane(uint64(p)))
 }
 
 // candidates returns the nodes that may have p.

@@ -16,3 +16,9 @@ func Limits(current [][]string, nodes []Node, replication int) (zone func(node s
 	a.trim()
 	return func(node string) int { return index[node] }, least, most, a.dropped
 }
+
+// Rank is the rendezvous hash of a partition and a node.
+func Rank(node string, p int) uint64 {
+	r := newRanker(node)
+	return r.rank(p, lane(uint64(p)))
+}

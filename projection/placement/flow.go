@@ -88,37 +88,78 @@ func (w wish) node() int32    { return int32(w & (1<<wishNode - 1)) }
 // directMissing gives missing copies to nodes that lack some, the pairs that
 // rank highest first. From nothing that is the stable matching of partitions
 // and nodes.
+//
+// Hardly any pair but those of the highest ranks comes to be, so they are looked
+// at band by band of ranks. What does not fit now will not fit later, since
+// copies are only added here; so a band more holds only what may still come.
 func (a *assigner) directMissing() {
-	if len(a.missing) == 0 {
-		return
+	var wishes, room []wish
+	for low := uint64(0); len(a.missing) > 0 && low < 1<<wishRank; {
+		takers := slices.DeleteFunc(slices.Clone(a.everyone), func(i int32) bool { return !a.takes(i) })
+		if len(takers) == 0 {
+			return
+		}
+		high := a.band(low, len(takers))
+		wishes = a.wishes(wishes[:0], takers, low, high)
+		wishes, room = byRank(wishes, room)
+		for _, w := range wishes {
+			if p, i := w.partition(), w.node(); a.lacks(p) > 0 && a.takes(i) && a.fits(p, -1, i) {
+				a.add(p, i)
+			}
+		}
+		a.missing = slices.DeleteFunc(a.missing, func(p int32) bool { return a.lacks(int(p)) <= 0 })
+		low = high
 	}
-	takers := slices.DeleteFunc(slices.Clone(a.everyone), func(i int32) bool { return !a.takes(i) })
-	wishes := make([]wish, 0, len(a.missing)*min(len(takers), len(a.candidates(int(a.missing[0])))))
+}
+
+// band returns where the band of ranks ends that begins at low: each is larger
+// than the one before, and one is enough when there is little to look at.
+func (a *assigner) band(low uint64, takers int) uint64 {
+	const (
+		few = 1 << wishRank // pairs that are not worth a band of their own
+		ply = 4             // times as many wishes in the first band as copies
+	)
+	if a.allowed != nil || len(a.missing)*takers <= few {
+		return 1 << wishRank
+	}
+	if low > 0 {
+		return min(2*low, 1<<wishRank)
+	}
+	return min(max(uint64(ply*a.replicas)<<wishRank/uint64(takers), 1), 1<<wishRank)
+}
+
+// wishes appends the pairs that can still come to be and rank within a band.
+func (a *assigner) wishes(list []wish, takers []int32, low, high uint64) []wish {
+	if a.allowed == nil {
+		pairs := uint64(len(a.missing)) * uint64(len(takers)) * (high - low) >> wishRank
+		list = slices.Grow(list, int(pairs+pairs/16))
+	}
 	for _, p := range a.missing {
 		if a.allowed != nil {
 			takers = a.allowed[p]
 		}
+		first := lane(uint64(p))
 		for _, i := range takers {
-			if a.takes(i) && a.fits(int(p), -1, i) {
-				wishes = append(wishes, newWish(a.rank(int(p), i), p, i))
+			rank := a.ranks[i].rank(int(p), first)
+			if at := ^rank >> (64 - wishRank); at < low || at >= high {
+				continue
+			}
+			if (a.allowed == nil || a.takes(i)) && a.fits(int(p), -1, i) {
+				list = append(list, newWish(rank, p, i))
 			}
 		}
 	}
-	for _, w := range byRank(wishes) {
-		if p, i := w.partition(), w.node(); a.lacks(p) > 0 && a.takes(i) && a.fits(p, -1, i) {
-			a.add(p, i)
-		}
-	}
-	a.missing = slices.DeleteFunc(a.missing, func(p int32) bool { return a.lacks(int(p)) <= 0 })
+	return list
 }
 
-// byRank sorts wishes by the bits of their rank and keeps the order of those
-// that are equal: a counting sort, because there may be as many as partitions
-// times nodes.
-func byRank(wishes []wish) []wish {
-	if len(wishes) < 1<<wishRank {
+// byRank sorts wishes by the bits of their rank, a counting sort, because there
+// may be as many as partitions times nodes. Of equal ranks it keeps the order,
+// which is that of the partitions; only when there are few the nodes of one
+// partition are in order too. It returns what is no longer in use as well.
+func byRank(wishes, room []wish) (sorted, unused []wish) {
+	if len(wishes) < 1<<wishRank/8 {
 		slices.Sort(wishes)
-		return wishes
+		return wishes, room
 	}
 	var begin [1<<wishRank + 1]int
 	for _, w := range wishes {
@@ -127,13 +168,20 @@ func byRank(wishes []wish) []wish {
 	for k := 1; k < len(begin); k++ {
 		begin[k] += begin[k-1]
 	}
-	sorted := make([]wish, len(wishes))
+	sorted = slices.Grow(room[:0], len(wishes))[:len(wishes)]
 	for _, w := range wishes {
 		k := w >> (64 - wishRank)
 		sorted[begin[k]] = w
 		begin[k]++
 	}
-	return sorted
+	if len(wishes) < 1<<wishRank {
+		for k := 1; k < len(sorted); k++ {
+			for j := k; j > 0 && sorted[j] < sorted[j-1]; j-- {
+				sorted[j], sorted[j-1] = sorted[j-1], sorted[j]
+			}
+		}
+	}
+	return sorted, wishes
 }
 
 // offer is a copy that node from can give to a node that takes.

@@ -38,7 +38,7 @@
 //
 // bench/placement compares it with others: at 100 nodes and 1024 partitions a
 // node that joins or leaves moves the fewest copies possible in about half a
-// millisecond, where ckit's rendezvous hash and dskit's ring leave nodes with
+// millisecond, and less than two place everything from nothing, where ckit's rendezvous hash and dskit's ring leave nodes with
 // half or twice their share and buraksezer/consistent moves twice the fewest.
 //
 // # How

@@ -7,7 +7,7 @@ func (a *assigner) primaries() []int32 {
 	f := &field{nodes: a.nodes, partitions: a.partitions, replicas: 1,
 		zone: a.zone, zones: make([]bounds, 1), shares: a.leads}
 	b := &assigner{field: f, orig: make([][]int32, len(a.copies)), copies: make([][]int32, len(a.copies)),
-		held: make([][]int32, len(a.nodes)), allowed: a.copies, wanted: a.held, everyone: a.everyone, keys: a.keys}
+		held: make([][]int32, len(a.nodes)), allowed: a.copies, wanted: a.held, everyone: a.everyone, ranks: a.ranks}
 	room := make([]int32, 2*len(a.copies))
 	for p := range a.copies {
 		b.orig[p], b.copies[p] = room[2*p:2*p:2*p+1], room[2*p+1:2*p+1:2*p+2]
