@@ -282,12 +282,12 @@ func TestLeave(t *testing.T) {
 	awaitAgreement(t, "three nodes", nodes, full(3, 16, 3))
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	told, err := nodes[1].Leave(ctx)
+	said, err := nodes[1].Leave(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(told) != 2 {
-		t.Errorf("told %v, want both others", told)
+	if len(said.Told) != 2 || len(said.Untold) != 0 {
+		t.Errorf("%+v, want that both others were told", said)
 	}
 	rest := []*clusterkit.ClusterKit{nodes[0], nodes[2]}
 	awaitAgreement(t, "after the leave", rest, full(2, 16, 3))

@@ -86,6 +86,7 @@ type ClusterKit struct {
 		state      lifeState
 		stopped    chan struct{} // closed when Stop is done
 		err        error         // of Stop
+		farewell   Farewell      // of Leave
 	}
 	ctx    context.Context // of the background work; ends it
 	cancel context.CancelFunc

@@ -103,6 +103,11 @@ type Options struct {
 	// Default: 10 s. Negative: no wait.
 	LearnTimeout time.Duration
 
+	// LeaveAcks is how many other members must have this node's goodbye on
+	// their disks before Leave, or Stop, goes on. More than there are: all of
+	// them. Default: 3. Negative: none is waited for.
+	LeaveAcks int
+
 	// SegmentSize is the size of a log segment in bytes. Default: 4 MiB.
 	SegmentSize int
 	// Retention bounds the history that this node keeps, by age, by bytes, or
@@ -307,6 +312,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.ProbeInterval == 0 {
 		o.ProbeInterval = time.Second
+	}
+	if o.LeaveAcks == 0 {
+		o.LeaveAcks = 3
 	}
 	if o.LearnTimeout == 0 {
 		o.LearnTimeout = 10 * time.Second

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -31,28 +30,40 @@ func (ck *ClusterKit) Stop() error {
 		if err := ck.goodbye(ctx, leftShutdown); err == nil {
 			ctx, cancel := context.WithTimeout(ctx, farewellTime)
 			defer cancel()
-			ck.spreadFarewell(ctx)
+			ck.tellFarewell(ctx)
 		}
 	})
 }
 
 // Leave takes this node out of the cluster for good: its partitions move to
-// others, it says goodbye, waits until up to three others know, and stops. When
-// ctx ends first it leaves at once; the error then says what was still there.
-// It returns the nodes that have acknowledged.
-func (ck *ClusterKit) Leave(ctx context.Context) (told []string, err error) {
-	var drainErr error
+// others, it says goodbye, waits until Options.LeaveAcks others have that on
+// their disks, and stops. When ctx ends first it leaves at once; the error then
+// says what was still there. When too few others could be told, and at the
+// latest five seconds after the goodbye, the node stops all the same and the
+// error says so: who was not told learns it from who was. Should nobody have
+// been, they find out as of a node that was killed.
+//
+// It says who has heard it. A call after the first says the same; after Stop
+// there is nothing to say.
+func (ck *ClusterKit) Leave(ctx context.Context) (Farewell, error) {
+	var leaveErr error
 	stopErr := ck.stop(func() {
-		drainErr = ck.drainSelf(ctx)
+		leaveErr = ck.drainSelf(ctx)
 		if err := ck.goodbye(context.WithoutCancel(ctx), leftForGood); err != nil {
-			drainErr = errors.Join(drainErr, err)
+			leaveErr = errors.Join(leaveErr, err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*farewellTime)
 		defer cancel()
-		told = ck.spreadFarewell(ctx)
+		said, err := ck.tellFarewell(ctx)
+		leaveErr = errors.Join(leaveErr, err)
+		ck.life.Lock()
+		defer ck.life.Unlock()
+		ck.life.farewell = said
 	})
-	return told, errors.Join(drainErr, stopErr)
+	ck.life.Lock()
+	defer ck.life.Unlock()
+	return ck.life.farewell, errors.Join(leaveErr, stopErr)
 }
 
 // stop runs the farewell if this node has joined, and then takes everything
@@ -147,35 +158,4 @@ func (ck *ClusterKit) drainSelf(ctx context.Context) error {
 			return fmt.Errorf("clusterkit: left with %d partitions still here: %w", held, ctx.Err())
 		}
 	}
-}
-
-// spreadFarewell tells the last events to all peers of a small cluster and to
-// some of a large one, and returns who has them. It waits for three at most.
-func (ck *ClusterKit) spreadFarewell(ctx context.Context) []string {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	targets := others(ck.known().cluster, ck.opt.NodeID)
-	enough := min(3, len(targets))
-	if len(targets) > everyone {
-		targets = ck.spread.choose(ck.known().cluster)
-	}
-	own := ck.log.Identity().Log
-	last := ck.known().seq(own)
-	heard := make(chan string, len(targets))
-	var wg sync.WaitGroup
-	for _, to := range targets {
-		wg.Go(func() { // ends with ctx at the latest
-			if err := ck.exchange(ctx, to, push); err == nil && seqIn(ck.peers.has(to.id), own) >= last {
-				heard <- to.id
-			}
-		})
-	}
-	go func() { wg.Wait(); close(heard) }()
-	var told []string
-	for id := range heard {
-		if told = append(told, id); len(told) >= enough && len(targets) > everyone {
-			break
-		}
-	}
-	return told
 }
