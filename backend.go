@@ -97,10 +97,11 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 			return nil, unavailable(err)
 		}
 	}
+	var in ingested
 	if len(req.Events) > 0 {
 		ck.metrics.SyncReceivedEvents(len(req.Events))
-		in, err := ck.ingest(ctx, req.Events)
-		if err != nil {
+		var err error
+		if in, err = ck.ingest(ctx, req.Events); err != nil {
 			return nil, unavailable(err)
 		}
 		ck.ingestedFrom(ctx, req.From, in)
@@ -117,6 +118,11 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	}
 	if c.given {
 		ck.sawForks(ctx, k.forks(req.Vector))
+	}
+	if in.void > 0 { // tell the peer so, or it would send them for ever
+		ck.metrics.FullTransfer(metrics.TransferForked)
+		resp.HasVector = true
+		return ck.answerWithState(ctx, resp)
 	}
 	a := k.answer(&c, ck.log.Identity().Log)
 	if a.equal {

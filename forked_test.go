@@ -110,3 +110,30 @@ func compareWith(t *testing.T, a, b *replica, all []events.Event) int {
 	}
 	return 0
 }
+
+// TestVoidEvents: what comes of a log that is known as forked is neither kept
+// nor taken for news of a fork or a gap.
+func TestVoidEvents(t *testing.T) {
+	void := 0
+	for seed := range uint64(20) {
+		all, n := rumours(t, rand.New(rand.NewPCG(seed, 4))), listener()
+		for i := range all {
+			if all[i].Type == events.LogForked {
+				n.state.Apply(&all[i])
+			}
+		}
+		for i := range all {
+			e := &all[i]
+			if !n.state.Forked(e.Log) || e.Seq <= n.state.Head(e.Log).Seq {
+				continue
+			}
+			void++
+			if in := n.ingest(0, all[i:i+1]); in.void != 1 || in.accepted+in.gaps+len(in.broken) != 0 {
+				t.Errorf("seed %d, %s: %+v", seed, e.ID(), in)
+			}
+		}
+	}
+	if void == 0 {
+		t.Error("no event was void")
+	}
+}

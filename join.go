@@ -85,8 +85,7 @@ func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
 	if ck.noteRefusal(err) {
 		return "", err // an answer, though not the one wished for
 	}
-	returning := k.seq(ck.log.Identity().Log) > 0
-	if returning && waited >= ck.opt.LearnTimeout {
+	if k.member(ck.opt.NodeID) && waited >= ck.opt.LearnTimeout {
 		return lonely, nil
 	}
 	return "", err

@@ -35,6 +35,13 @@ func (r *replica) know() *knowledge {
 // seq returns the highest sequence known of a log.
 func (k *knowledge) seq(log events.LogID) uint64 { return seqIn(k.heads, log) }
 
+// member reports whether a node has ever been heard to speak. Its log does not
+// tell: it may have begun a new one and died before it wrote to it.
+func (k *knowledge) member(node string) bool {
+	_, ok := k.cluster.Node(node)
+	return ok
+}
+
 // seqIn returns the sequence of a log in heads that are sorted by log, 0 when
 // it is not among them.
 func seqIn(heads []events.Head, log events.LogID) uint64 {

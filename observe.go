@@ -120,7 +120,7 @@ func (ck *ClusterKit) ingestedFrom(ctx context.Context, peer string, in ingested
 	ck.metrics.SyncAppliedEvents(in.accepted)
 	ck.metrics.SyncSkippedEvents(metrics.SkippedDuplicate, in.duplicates)
 	ck.metrics.SyncSkippedEvents(metrics.SkippedGap, in.gaps)
-	ck.metrics.SyncSkippedEvents(metrics.SkippedBroken, len(in.broken))
+	ck.metrics.SyncSkippedEvents(metrics.SkippedBroken, len(in.broken)+in.void)
 	if len(in.broken) == 0 {
 		return
 	}

@@ -137,6 +137,7 @@ type ingested struct {
 	duplicates int
 	gaps       int         // events that do not follow what is held
 	broken     []events.ID // events that contradict what is held: a fork
+	void       int         // events of logs that are known as forked: who sends them does not know it
 	newest     events.Timestamp
 }
 
@@ -155,9 +156,11 @@ func (r *replica) ingest(wall int64, batch []events.Event) ingested {
 			if e.Chain != head.Chain {
 				in.broken = append(in.broken, e.ID())
 			}
+		case r.state.Forked(e.Log):
+			in.void++
 		case e.Seq != head.Seq+1:
 			in.gaps++
-		case !e.Links(head.Chain), e.Log == r.log && r.spoken, r.state.Forked(e.Log):
+		case !e.Links(head.Chain), e.Log == r.log && r.spoken:
 			// Once this node has spoken nobody else may write to its log; if
 			// somebody does, two processes share one identity.
 			in.broken = append(in.broken, e.ID())

@@ -38,6 +38,7 @@ const (
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
 	simHerds            simSight = "all start at once"
+	simIslands          simSight = "seed names resolved to others" // too rare to ask for
 )
 
 // simCrashes names the points at which the power fails.

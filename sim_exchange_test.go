@@ -192,19 +192,19 @@ func (p *simProc) takeState(snapshot []byte, then func(error)) {
 
 func (p *simProc) serveEvents(req *transport.SyncRequest, reply func(any, error)) {
 	if len(req.Events) == 0 {
-		p.answerSync(req, reply)
+		p.answerSync(req, ingested{}, reply)
 		return
 	}
-	p.ingest(req.From, req.Events, func(_ ingested, err error) {
+	p.ingest(req.From, req.Events, func(in ingested, err error) {
 		if err != nil {
 			reply(nil, errSimUnavailable)
 			return
 		}
-		p.answerSync(req, reply)
+		p.answerSync(req, in, reply)
 	})
 }
 
-func (p *simProc) answerSync(req *transport.SyncRequest, reply func(any, error)) {
+func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func(any, error)) {
 	k := p.k
 	resp := &transport.SyncResponse{Header: p.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
 	p.peers.raiseHas(req.From, headsOf(req.Events))
@@ -220,6 +220,11 @@ func (p *simProc) answerSync(req *transport.SyncRequest, reply func(any, error))
 		forks = k.forks(req.Vector)
 	}
 	p.sawForks(forks, func() {
+		if in.void > 0 {
+			resp.HasVector = true
+			p.answerWithState(resp, reply)
+			return
+		}
 		a := k.answer(&c, p.host.disk.log)
 		if a.equal {
 			p.peers.equal(req.From, k, p.now())

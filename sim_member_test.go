@@ -52,7 +52,7 @@ func (p *simProc) learn(then func(reason string, err error)) {
 		then("first node of a cluster", nil)
 		return
 	}
-	returning := p.k.seq(p.host.disk.log) > 0
+	returning := p.k.member(p.host.id)
 	self, refused := 0, false
 	var try func(i int)
 	try = func(i int) {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/skshohagmiah/clusterkit/projection"
 )
 
 var (
@@ -100,6 +102,42 @@ func (w *simWorld) recover() {
 		}
 		w.start(h)
 	}
+	if w.islands() {
+		w.coverage.saw(simIslands)
+		for _, p := range w.live() {
+			p.host.seeds = w.seedsFor(p.host)
+		}
+	}
+}
+
+// islands reports whether the living fall into groups of which none knows an
+// address of another: all that knew of both are gone for good. Nothing that a
+// node could do would bring them together. In the world outside the names that
+// they were given are resolved to other addresses one day, and they try these
+// for ever.
+func (w *simWorld) islands() bool {
+	live := w.live()
+	if len(live) == 0 {
+		return false
+	}
+	reached := map[*simProc]bool{live[0]: true}
+	for grew := true; grew; {
+		grew = false
+		for _, p := range live {
+			for _, q := range live {
+				if reached[p] != reached[q] && p.knowsAddressOf(q) {
+					reached[p], reached[q], grew = true, true, true
+				}
+			}
+		}
+	}
+	return len(reached) < len(live)
+}
+
+func (p *simProc) knowsAddressOf(q *simProc) bool {
+	return slices.Contains(p.host.seeds, q.host.addr) || slices.ContainsFunc(p.k.cluster.Nodes, func(n Node) bool {
+		return n.Addr == q.host.addr && n.Status != projection.StatusRemoved
+	})
 }
 
 // settle waits until all nodes agree, and then until all is as it should be.
@@ -265,6 +303,8 @@ var simOnceFailed = []struct {
 	{13219, "a fork that is only recorded in a forked log never travelled"},
 	{81336, "the same, with three such logs"},
 	{60821, "what only a forked log said was lost with it"},
+	{35536, "a node that died between making a new log and writing to it took itself for new, and waited for ever"},
+	{38236, "two nodes each knew the other's log as forked, and sent each other its events for ever"},
 	{70019, "who held less of a forked log did not ask for the state"},
 }
 
