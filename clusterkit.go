@@ -157,6 +157,7 @@ func (ck *ClusterKit) openLog() error {
 		SegmentSize: ck.opt.SegmentSize, Retention: ck.opt.Retention,
 		Snapshot: func() []byte { return ck.replica.state.AppendSnapshot(nil) },
 		Logger:   ck.opt.Logger,
+		Hooks:    eventlog.Hooks{Syncing: ck.opt.syncing},
 	})
 	if err != nil {
 		return fmt.Errorf("clusterkit: open %s: %w", ck.opt.DataDir, err)

@@ -19,6 +19,9 @@ func NewDetached(id string, cluster *Cluster) *ClusterKit {
 	return ck
 }
 
+// WithSyncing calls a function before the log makes anything durable.
+func WithSyncing(o *Options, syncing func()) { o.syncing = syncing }
+
 // WithLookup lets a node resolve the names of its known nodes by a function.
 func WithLookup(o *Options, resolve func(ctx context.Context, host string) ([]string, error)) {
 	o.lookup = resolve

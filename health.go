@@ -16,9 +16,10 @@ import (
 //	Options.Health returns an error, or has not returned for healthPatience
 //	the last append to the log, or the one under way, took longer than stalled
 //
-// twice in a row, and well again when nothing of that was so for wellAfter. A
-// node whose disk has not answered for hung cannot say anything any more: it
-// answers probes with that, and the others give it up.
+// twice in a row, and well again when nothing of that was so for wellAfter. To
+// know that of a disk that has nothing to do, it is tried meanwhile. A node whose
+// disk has not answered for hung cannot say anything any more: it answers probes
+// with that, and the others give it up.
 const (
 	healthPatience = 5                // probe intervals
 	stalled        = 2 * time.Second  // of an append
@@ -37,8 +38,10 @@ type disk struct {
 
 func (d *disk) begin(now int64) { d.began.Store(now + 1) }
 
-func (d *disk) end(now int64) {
-	took := now + 1 - d.began.Swap(0)
+func (d *disk) end(now int64) { d.note(now, now+1-d.began.Swap(0)) }
+
+// note remembers how long the disk took for something, when that was long.
+func (d *disk) note(now, took int64) {
 	if took >= stalled.Milliseconds() {
 		d.slow.Store(now)
 		d.took.Store(took)
@@ -78,6 +81,9 @@ func (ck *ClusterKit) watchHealth() {
 		case <-ck.ctx.Done():
 			return
 		}
+		if said != "" {
+			ck.tryDisk()
+		}
 		why := ck.disk.complaint(ck.now())
 		if ck.opt.Health != nil {
 			var app string
@@ -96,6 +102,21 @@ func (ck *ClusterKit) watchHealth() {
 			}
 		}
 	}
+}
+
+// tryDisk finds out whether a disk that was slow still is: were it left alone,
+// one on which nothing is written would always seem well again, until the first
+// append. It waits as long as the disk takes.
+func (ck *ClusterKit) tryDisk() {
+	if ck.disk.took.Load() == 0 || ck.disk.underway(ck.now()) > 0 {
+		return
+	}
+	began := ck.now()
+	if err := ck.writeCheckpoint(); err != nil && ck.ctx.Err() == nil {
+		ck.opt.Logger.Warn("the disk was tried with a checkpoint that was not written; nothing is lost", "err", err)
+	}
+	now := ck.now()
+	ck.disk.note(now, now-began)
 }
 
 // sayDegraded writes into this node's record why it is degraded, or that it is
@@ -118,6 +139,7 @@ func (ck *ClusterKit) sayDegraded(why string) error {
 	switch {
 	case err != nil:
 	case why == "":
+		ck.disk.took.Store(0)
 		ck.opt.Logger.Info("this node is well again")
 	default:
 		ck.opt.Logger.Warn("this node is degraded", "why", why)
@@ -125,10 +147,14 @@ func (ck *ClusterKit) sayDegraded(why string) error {
 	return err
 }
 
-// degraded returns what this node has said of itself.
+// degraded returns what is wrong with this node: what it has said, or would say
+// if its disk let it.
 func (ck *ClusterKit) degraded() string {
-	if n, ok := ck.known().cluster.Node(ck.opt.NodeID); ok {
+	if n, ok := ck.known().cluster.Node(ck.opt.NodeID); ok && n.Degraded != "" {
 		return n.Degraded
+	}
+	if now := ck.now(); ck.disk.underway(now) >= stalled {
+		return ck.disk.complaint(now)
 	}
 	return ""
 }

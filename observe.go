@@ -217,7 +217,7 @@ func (ck *ClusterKit) metricOptions() metrics.Options {
 func (ck *ClusterKit) measured() metrics.State {
 	k := ck.known().knowledge
 	stats := ck.log.Stats()
-	s := metrics.State{Isolated: ck.isolated(), Log: metrics.Log{LastIndex: ck.log.Last(), Bytes: stats.Bytes, Segments: stats.Segments}}
+	s := metrics.State{Isolated: ck.isolated(), Degraded: ck.degraded() != "", Log: metrics.Log{LastIndex: ck.log.Last(), Bytes: stats.Bytes, Segments: stats.Segments}}
 	for i := range k.cluster.Nodes {
 		n := &k.cluster.Nodes[i]
 		countMember(&s.Members, n.Status)

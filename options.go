@@ -135,6 +135,7 @@ type Options struct {
 	Listener    net.Listener
 	forgetAfter time.Duration // for tests: instead of a day
 	lookup      lookup        // for tests: instead of the resolver of the machine
+	syncing     func()        // for tests: before the log makes anything durable
 
 	// DialContext is used to reach other nodes. Default: the network.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -163,6 +163,7 @@ func (l *Log) commit(g *group) error {
 	if err := w.engine.WriteBatch(&w.batch); err != nil {
 		return l.fail(fmt.Errorf("write %s: %w", w.seg.path, err))
 	}
+	l.o.Hooks.syncing()
 	if err := w.file.sync(); err != nil {
 		return l.fail(err)
 	}

@@ -53,6 +53,16 @@ type Hooks struct {
 	Removed  func(s Segment, archived bool)               // a segment is no longer kept
 	Repaired func(file string, bytes int64)               // Open moved a torn tail to quarantine
 	Failed   func(err error)                              // the log is poisoned
+	// Syncing is called when records, or a checkpoint, are written and before
+	// they are made durable. What it waits for, all wait for: a test can let
+	// the disk stall.
+	Syncing func()
+}
+
+func (h *Hooks) syncing() {
+	if h.Syncing != nil {
+		h.Syncing()
+	}
 }
 
 const (
@@ -247,6 +257,7 @@ func (l *Log) WriteCheckpoint(b []byte) error {
 		return ErrClosed
 	default:
 	}
+	l.o.Hooks.syncing()
 	err := writeFile(l.o.disk, filepath.Join(l.dir, checkpointName), b)
 	if err == nil {
 		err = l.o.disk.syncDir(l.dir)

@@ -40,7 +40,7 @@ build_info{version,go_version}
 `
 
 // added are the metrics beyond that list, each with its reason in the help.
-const added = `sync_propagation_negative_delays_total`
+const added = `sync_propagation_negative_delays_total degraded`
 
 // busy is the state of a node in the middle of things.
 func busy() metrics.State {
@@ -50,6 +50,7 @@ func busy() metrics.State {
 		Owned:      metrics.Owned{Primary: 5, Replica: 9},
 		Log:        metrics.Log{LastIndex: 1234, Bytes: 5 << 20, Segments: 2},
 		Isolated:   true,
+		Degraded:   true,
 		Peers:      []metrics.Peer{{ID: "n2", Lag: 7}, {ID: "n3"}, {ID: "n4", Lag: -1}},
 	}
 }

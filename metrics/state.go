@@ -10,6 +10,9 @@ type State struct {
 	Log        Log
 	// Isolated says that other members are known and none is reachable.
 	Isolated bool
+	// Degraded says that this node runs and is of little use: its disk is slow,
+	// or its application says that it is not well.
+	Degraded bool
 	// Peers are the members beside this node, without those that left or were
 	// removed. Whoever is not listed loses its series.
 	Peers []Peer
@@ -53,8 +56,8 @@ type Peer struct {
 
 // stateDescs describes the metrics that are read from a State.
 type stateDescs struct {
-	members, partitions, owned, isolated *prometheus.Desc
-	lastIndex, bytes, segments           *prometheus.Desc
+	members, partitions, owned, isolated, degraded *prometheus.Desc
+	lastIndex, bytes, segments                     *prometheus.Desc
 }
 
 func newStateDescs(b *builder) stateDescs {
@@ -63,14 +66,16 @@ func newStateDescs(b *builder) stateDescs {
 		partitions: b.desc("partitions", "Partitions of the cluster as this node sees them, by state.", "state"),
 		owned:      b.desc("partitions_owned", "Partitions that this node holds, by role.", "role"),
 		isolated:   b.desc("isolated", "1 when other members are known and none is reachable, else 0."),
-		lastIndex:  b.desc("log_last_index", "Index of the newest record of the log."),
-		bytes:      b.desc("log_size_bytes", "Size of all segments of the log."),
-		segments:   b.desc("log_segments", "Segments of the log."),
+		degraded: b.desc("degraded",
+			"1 when this node runs and is of little use, since its disk is slow or its application is not well, else 0."),
+		lastIndex: b.desc("log_last_index", "Index of the newest record of the log."),
+		bytes:     b.desc("log_size_bytes", "Size of all segments of the log."),
+		segments:  b.desc("log_segments", "Segments of the log."),
 	}
 }
 
 func (d *stateDescs) describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{d.members, d.partitions, d.owned, d.isolated, d.lastIndex, d.bytes, d.segments} {
+	for _, desc := range []*prometheus.Desc{d.members, d.partitions, d.owned, d.isolated, d.degraded, d.lastIndex, d.bytes, d.segments} {
 		ch <- desc
 	}
 }
@@ -89,14 +94,19 @@ func (d *stateDescs) collect(ch chan<- prometheus.Metric, s *State) {
 	ch <- gauge(d.owned, float64(s.Owned.Primary), "primary")
 	ch <- gauge(d.owned, float64(s.Owned.Replica), "replica")
 
-	isolated := 0.0
-	if s.Isolated {
-		isolated = 1
-	}
-	ch <- gauge(d.isolated, isolated)
+	ch <- gauge(d.isolated, yes(s.Isolated))
+	ch <- gauge(d.degraded, yes(s.Degraded))
 	ch <- gauge(d.lastIndex, float64(s.Log.LastIndex))
 	ch <- gauge(d.bytes, float64(s.Log.Bytes))
 	ch <- gauge(d.segments, float64(s.Log.Segments))
+}
+
+// yes is 1 for what is so, else 0.
+func yes(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }
 
 // gauge makes the value of one scrape. The label values are valid UTF-8 and
