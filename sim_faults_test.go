@@ -195,6 +195,9 @@ func (w *simWorld) opUpdate(o simOp) bool {
 	})
 }
 
+// simByHand is the trigger of assignments that nobody but an operator wants.
+const simByHand = "manual"
+
 func (w *simWorld) opAssign(o simOp) bool {
 	return w.command(o.a, func(r *replica, wall int64) (*events.Event, error) {
 		c := r.state.Cluster()
@@ -202,7 +205,7 @@ func (w *simWorld) opAssign(o simOp) bool {
 			return nil, ErrNotJoined
 		}
 		id := int(o.b % uint64(len(c.PartitionMap.Partitions)))
-		e := events.Encode(&events.Assignment{Partition: uint32(id), Replicas: []string{c.Nodes[o.b%uint64(len(c.Nodes))].ID}, Trigger: "manual"})
+		e := events.Encode(&events.Assignment{Partition: uint32(id), Replicas: []string{c.Nodes[o.b%uint64(len(c.Nodes))].ID}, Trigger: simByHand})
 		return r.emit(wall, events.Event{Type: events.PartitionAssigned, Actor: "operator:x", Register: events.PartitionRegister(id),
 			Version: r.version(events.PartitionRegister(id)) + 1, Body: e})
 	})

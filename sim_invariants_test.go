@@ -24,6 +24,7 @@ type simLedger struct {
 	newest  map[events.LogID]events.Head
 	states  map[simVector]events.Sum
 	tokens  map[projection.Token]string
+	byHand  map[string]bool // partitions assigned by hand since the last balancing
 	alarms  int
 	flaps   int // accusations
 	commits int
@@ -37,7 +38,7 @@ type simVector struct {
 func newSimLedger() *simLedger {
 	return &simLedger{events: make(map[events.ID]*events.Event), owner: make(map[events.LogID]string),
 		forked: make(map[events.LogID]bool), newest: make(map[events.LogID]events.Head),
-		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string)}
+		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string), byHand: make(map[string]bool)}
 }
 
 // What follows is checked after every step that can break it.
@@ -56,6 +57,16 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 	}
 	c := *e
 	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
+	if e.Type == events.PartitionAssigned {
+		if a, err := e.Payload(); err == nil {
+			switch a.(*events.Assignment).Trigger {
+			case simByHand:
+				l.byHand[e.Register] = true
+			case coordination.TriggerBalance:
+				clear(l.byHand)
+			}
+		}
+	}
 	if e.Type == events.NodeSuspected || e.Type == events.NodeFailed {
 		l.flaps++
 	}
@@ -348,13 +359,14 @@ func placementIsWhole(w *simWorld, live []*simProc, c *projection.Cluster) strin
 	return ""
 }
 
-// sharesAreFair: every node holds its share to within one slot.
+// sharesAreFair: every node holds its share to within one slot. What somebody
+// assigned by hand stands until membership changes, so each such partition may
+// put every node off by one more.
 func sharesAreFair(w *simWorld, live []*simProc, c *projection.Cluster) string {
 	if !coordination.Majority(c) || takers(c) == 0 || w.profile.zones {
 		return "" // zones may stand against equal shares
 	}
 	slots := w.profile.partitions * min(w.profile.replicas, takers(c))
-	low, high := slots/takers(c), (slots+takers(c)-1)/takers(c)
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		if n.Status != projection.StatusAlive || n.Draining {
@@ -366,7 +378,7 @@ func sharesAreFair(w *simWorld, live []*simProc, c *projection.Cluster) string {
 				held++
 			}
 		}
-		if held < low-1 || held > high+1 {
+		if off := held*takers(c) - slots; max(off, -off) > takers(c)*(1+len(w.ledger.byHand)) {
 			return fmt.Sprintf("%s holds %d of %d slots, %d nodes share them", n.ID, held, slots, takers(c))
 		}
 	}
