@@ -84,11 +84,16 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 	return nil
 }
 
-// Sync takes what a peer brings and answers with what it lacks.
+// Sync takes what a peer brings and answers with what it lacks. A removed node
+// may bring nothing, but it may ask: so it finds the event that removed it.
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
-	if err := ck.refuse(req.Header); err != nil {
+	if err := ck.gone(); err != nil {
 		return nil, err
+	}
+	removed := ck.toldRemoved(req.Header)
+	if removed != nil && (len(req.Events) > 0 || len(req.Snapshot) > 0) {
+		return nil, removed
 	}
 	if len(req.Snapshot) > 0 {
 		if err := ck.merge(ctx, req.Snapshot); errors.Is(err, projection.ErrSnapshot) {
@@ -108,16 +113,9 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	}
 	k := ck.known().knowledge
 	resp := &transport.SyncResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
-	ck.peers.raiseHas(req.From, headsOf(req.Events))
 	c := claim{digest: req.Digest, given: req.HasVector, heads: req.Vector, within: req.Within, buckets: req.Buckets}
-	switch {
-	case c.given && c.within == 0:
-		ck.peers.replaceHas(req.From, req.Vector)
-	case c.given:
-		ck.peers.raiseHas(req.From, req.Vector)
-	}
-	if c.given {
-		ck.sawForks(ctx, k.forks(req.Vector))
+	if removed == nil {
+		ck.noteClaim(ctx, k, req)
 	}
 	if in.void > 0 { // tell the peer so, or it would send them for ever
 		ck.metrics.FullTransfer(metrics.TransferForked)
@@ -148,6 +146,20 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	}
 	ck.metrics.SyncSentEvents(len(resp.Events))
 	return resp, err
+}
+
+// noteClaim takes a peer's word for what it holds.
+func (ck *ClusterKit) noteClaim(ctx context.Context, k *knowledge, req *transport.SyncRequest) {
+	ck.peers.raiseHas(req.From, headsOf(req.Events))
+	switch {
+	case !req.HasVector:
+		return
+	case req.Within == 0:
+		ck.peers.replaceHas(req.From, req.Vector)
+	default:
+		ck.peers.raiseHas(req.From, req.Vector)
+	}
+	ck.sawForks(ctx, k.forks(req.Vector))
 }
 
 // answerWithState sends the whole state, for ranges do not help.

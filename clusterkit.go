@@ -64,6 +64,8 @@ type ClusterKit struct {
 		events int
 		took   time.Duration
 	}
+	verifying   atomic.Bool  // somebody said that this node was removed: see heed
+	doubted     atomic.Int64 // when that was last said without evidence
 	forkedAt    atomic.Int64 // when a fork was last learnt of, in the milliseconds of now
 	divergences atomic.Int64 // how often a peer had the same events and another state
 
@@ -122,6 +124,7 @@ func NewClusterKit(options Options) (*ClusterKit, error) {
 	ck.life.stopped = make(chan struct{})
 	ck.process = events.NewTimestamp(ck.born.UnixMilli(), uint16(rand.Uint32()))
 	ck.forkedAt.Store(-never)
+	ck.doubted.Store(-never)
 	ck.ctx, ck.cancel = context.WithCancel(context.Background())
 	if err := ck.openLog(); err != nil {
 		return nil, err

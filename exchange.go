@@ -32,13 +32,14 @@ const (
 	push    mode = iota // bring what the peer lacks; fetch later what it has
 	compare             // find out whether both know the same, and see to it
 	pull                // fetch what the peer has, and bring what it lacks
+	look                // fetch what the peer has, and bring nothing
 )
 
 // exchange talks to one peer until both know the same or there is nothing more
 // to say: what one lacks of the other travels in pages, each durable before
 // the next. It is stateless, so it may be cut off anywhere and begun again.
 func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
-	asking := m == pull
+	asking := m == pull || m == look
 	var part part
 	for page := range maxPages {
 		asked := ck.now()
@@ -46,7 +47,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		has := ck.peers.has(to.id)
 		req := &transport.SyncRequest{Header: ck.header(to.id), Digest: k.digest}
 		var spans []span
-		if has != nil {
+		if has != nil && m != look {
 			spans = k.beyond(has, ck.log.Identity().Log)
 		}
 		if has == nil || page == 0 && count(spans) > unasked {
@@ -68,6 +69,9 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		req.HasVector, req.Vector, req.Within, req.Buckets = c.given, c.heads, c.within, c.buckets
 		resp, err := ck.sendSync(ctx, to, req)
 		if err != nil {
+			if m != look {
+				ck.heed(ctx, err, to)
+			}
 			return err
 		}
 		progress, err := ck.takeAnswer(ctx, to, k, asked, &c, resp)
@@ -92,7 +96,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		// node's own log: it may not know where to ask. What this node has learnt
 		// meanwhile it tells in its own time.
 		fetch = fetch && (progress || !c.given)
-		bring := (len(spans) == 0 || len(told) > 0 || whole) && len(k.beyond(theirs, events.LogID{})) > 0
+		bring := m != look && (len(spans) == 0 || len(told) > 0 || whole) && len(k.beyond(theirs, events.LogID{})) > 0
 		if !fetch && !bring {
 			return nil
 		}
@@ -108,7 +112,6 @@ func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.Sy
 	began := time.Now()
 	resp, err := ck.client.Sync(ctx, to.addr, req)
 	if err != nil {
-		ck.heed(err)
 		return nil, fmt.Errorf("sync with %s at %s: %w", to.id, to.addr, err)
 	}
 	ck.metrics.SyncSentEvents(len(req.Events))

@@ -172,13 +172,18 @@ func (ck *ClusterKit) learnFrom(at place) (target, error) {
 	return from, nil
 }
 
+// errUnproven is what an answer is that cannot be believed.
+var errUnproven = errors.New("somebody there says that this node was removed, and does not show it")
+
 // introduce sends this node's record to a place and returns who answered.
 func (ck *ClusterKit) introduce(ctx context.Context, at place) (*transport.JoinResponse, error) {
 	req := &transport.JoinRequest{Header: ck.header(""), Node: ck.newRecord(), Protocol: protocol,
 		Settings: *settings(ck.config)}
 	resp, local, err := ck.client.JoinAt(ctx, at.addr, at.dial, req)
 	if err != nil {
-		ck.heed(err)
+		if e := (*transport.Error)(nil); !ck.heed(ctx, err, target{addr: at.dial}) && errors.As(err, &e) && e.Code == transport.ErrorRemoved {
+			return nil, errUnproven
+		}
 		return nil, err
 	}
 	if ck.addr.Load() == nil {

@@ -187,8 +187,8 @@ func (p *prober) probe(a swim.Probe) {
 	report := swim.Report{ID: a.ID}
 	switch {
 	case err != nil:
-		p.ck.heed(err)
 		report.Detail = err.Error()
+		p.ck.run(func() { p.ck.heed(p.ck.ctx, err, target{a.Target, a.Addr}) }) // ends within the time-outs of an exchange
 	case resp.Degraded != "":
 		report.Detail = "answers that " + resp.Degraded
 	default:

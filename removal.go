@@ -135,13 +135,42 @@ func (ck *ClusterKit) expel(told string) {
 	}
 }
 
-// heed looks whether a peer's answer says that this node was removed.
-func (ck *ClusterKit) heed(err error) {
+// heed looks whether an answer from an address says that this node was removed,
+// and reports whether that is true. The answer alone is no evidence: anything
+// may have come to be at the address of a member that is gone, and without
+// Options.Secret or Options.TLS anybody can say 410. So this node asks who says
+// so for the events that it lacks, bringing nothing, and stops when the removal
+// is among them: as part of a log whose chain goes on from what is held here,
+// or in the state of a member that keeps no such events any more. That is as
+// much as any other news is believed for.
+func (ck *ClusterKit) heed(ctx context.Context, err error, at target) bool {
 	var e *transport.Error
-	if errors.As(err, &e) && e.Code == transport.ErrorRemoved {
-		ck.expel(e.Message)
+	if !errors.As(err, &e) || e.Code != transport.ErrorRemoved || !ck.verifying.CompareAndSwap(false, true) {
+		return false
 	}
+	defer ck.verifying.Store(false)
+	if at.id == "" {
+		at.id = e.Fields[fieldNode]
+	}
+	err = events.CheckNodeID(at.id)
+	if err == nil {
+		err = ck.exchange(ctx, at, look)
+	}
+	if selfRemoved(ck.known().cluster, ck.opt.NodeID, ck.log.Identity().Log) {
+		ck.expel(e.Message)
+		return true
+	}
+	if now := ck.now(); now >= ck.doubted.Load()+liftMillis && ck.ctx.Err() == nil {
+		ck.doubted.Store(now)
+		ck.opt.Logger.Warn("somebody says that this node was removed and does not show it; it goes on",
+			"addr", at.addr, "node", at.id, "err", err)
+	}
+	return false
 }
+
+// fieldNode is where a refusal says who refuses: who asked may only have known
+// an address.
+const fieldNode = "node"
 
 // selfRemoved reports whether a view says that a node was removed that writes
 // this log.
@@ -150,14 +179,22 @@ func selfRemoved(cluster *Cluster, node string, log events.LogID) bool {
 	return ok && n.Status == projection.StatusRemoved && n.Log == log
 }
 
-// refuse is the answer to a removed node, and of one, whatever is asked.
+// refuse is the answer to a removed node, and of one, whatever is asked; but see
+// Sync for how it finds out that this is true.
 func (ck *ClusterKit) refuse(from transport.Header) error {
 	if err := ck.gone(); err != nil {
 		return err
 	}
+	return ck.toldRemoved(from)
+}
+
+// toldRemoved is the answer to a removed node.
+func (ck *ClusterKit) toldRemoved(from transport.Header) error {
 	if !selfRemoved(ck.known().cluster, from.From, from.FromLog) {
 		return nil
 	}
-	return transport.Errorf(http.StatusGone, transport.ErrorRemoved,
+	e := transport.Errorf(http.StatusGone, transport.ErrorRemoved,
 		"node %q was removed; it may return with an empty data directory", from.From)
+	e.Fields = map[string]string{fieldNode: ck.opt.NodeID}
+	return e
 }

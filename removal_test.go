@@ -64,16 +64,43 @@ func TestRemovedNodeStops(t *testing.T) {
 		}
 		b.until("n3 is out", 10*time.Second, rest, gone)
 
-		again := b.start(3)
-		awaitRemoved(t, again, 10*time.Second)
-		b.until("n3 is still out", 0, rest, gone)
-		if err := again.Stop(); err != nil {
+		o := b.options(3)
+		if _, err := clusterkit.NewClusterKit(o); !errors.Is(err, clusterkit.ErrRemoved) {
+			t.Errorf("started again: %v, want ErrRemoved", err)
+		}
+		if err := o.Listener.Close(); err != nil {
 			t.Error(err)
 		}
+		b.until("n3 is still out", 0, rest, gone)
 
 		b.dir = filepath.Join(b.dir, "new")
 		b.nodes[3] = b.start(3)
 		b.until("n3 is back with a new log", time.Minute, b.nodes, balanced(4, 16, 3))
+	})
+}
+
+// TestRemovedWhileItWasDown: a node that was removed while it did not run is
+// told when it comes back, finds the event, and stops before it says anything.
+func TestRemovedWhileItWasDown(t *testing.T) {
+	inBubble(t, 4, func(b *bubble) {
+		if err := b.nodes[3].Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.nodes[0].Remove(context.Background(), "n3"); err != nil {
+			t.Fatal(err)
+		}
+		b.until("balance without it", time.Minute, b.nodes[:3], balanced(3, 16, 3))
+		b.agree(10*time.Second, b.nodes[:3])
+		before := b.nodes[0].Cluster().Digest
+		b.nodes[3] = b.start(3)
+		awaitRemoved(t, b.nodes[3], 10*time.Second)
+		if n, ok := b.nodes[3].Cluster().Node("n3"); !ok || n.Status != "removed" {
+			t.Errorf("it does not know why: %+v", n)
+		}
+		time.Sleep(time.Minute)
+		if b.agree(0, b.nodes[:3]); b.nodes[0].Cluster().Digest != before {
+			t.Error("it has changed something")
+		}
 	})
 }
 
