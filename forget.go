@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -66,11 +67,26 @@ func (r *replica) forget(now, wall, after, forkedAt int64, inStep func(node stri
 			return nil
 		}
 	}
+	if r.hearsOfStrangers() {
+		return nil
+	}
 	body := projection.Forget(events.KindValue, floor.Version, r.forgetting.settled, r.state.Heads(),
 		"known to all members, and old")
 	_, err := r.emit(wall, events.Event{Type: events.TombstonesCollected, Version: 1, Cause: floor.ID(),
 		Register: events.CollectedRegister(events.ID{Log: r.log, Seq: r.head(r.log).Seq + 1}), Body: events.Encode(body)})
 	return err
+}
+
+// hearsOfStrangers reports whether a log is known and its owner is not: it has
+// begun to speak, and the news that it is a member has not come yet. It is one
+// to wait for.
+func (r *replica) hearsOfStrangers() bool {
+	cluster := r.state.Cluster()
+	return slices.ContainsFunc(r.state.Heads(), func(h events.Head) bool {
+		owner := r.state.Owner(h.Log)
+		_, member := cluster.Node(owner)
+		return owner != "" && !member
+	})
 }
 
 // raiseFloor announces that what is deleted now will be forgotten: nobody who

@@ -13,8 +13,8 @@ type knowledge struct {
 	cluster *projection.Cluster
 	heads   []events.Head // sorted by log
 	digest  events.Digest
-	buckets events.Buckets // of the vector
-	forked  map[events.LogID]bool
+	buckets events.Buckets        // of the vector
+	forked  map[events.LogID]bool // held or not
 	spoken  bool
 }
 
@@ -22,11 +22,9 @@ type knowledge struct {
 func (r *replica) know() *knowledge {
 	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), buckets: r.state.Buckets(), spoken: r.spoken}
 	if k.digest.Forked > 0 {
-		k.forked = make(map[events.LogID]bool)
-		for _, h := range k.heads {
-			if r.state.Forked(h.Log) {
-				k.forked[h.Log] = true
-			}
+		k.forked = make(map[events.LogID]bool, k.digest.Forked)
+		for log := range r.state.ForkedLogs() {
+			k.forked[log] = true
 		}
 	}
 	return k

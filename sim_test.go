@@ -305,6 +305,9 @@ var simOnceFailed = []struct {
 	{60821, "what only a forked log said was lost with it"},
 	{35536, "a node that died between making a new log and writing to it took itself for new, and waited for ever"},
 	{38236, "two nodes each knew the other's log as forked, and sent each other its events for ever"},
+	{104239, "a log known as forked of which nothing was held did not count as such"},
+	{118308, "tombstones were collected while the news that a writer is a member was on its way"},
+	{123847, "the same"},
 	{70019, "who held less of a forked log did not ask for the state"},
 }
 

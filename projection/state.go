@@ -3,6 +3,8 @@ package projection
 import (
 	"bytes"
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -211,6 +213,10 @@ func (s *State) Forked(log events.LogID) bool {
 	_, ok := s.forked[log]
 	return ok
 }
+
+// ForkedLogs returns all logs that are known to have forked, in no order; of some
+// of them no event may be held.
+func (s *State) ForkedLogs() iter.Seq[events.LogID] { return maps.Keys(s.forked) }
 
 // noteFork keeps the set of forked logs in step with the register of one.
 func (s *State) noteFork(r *register) {
