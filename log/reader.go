@@ -78,10 +78,13 @@ func (r *Reader) Segments() ([]Segment, error) {
 
 // Seek makes Next return the record with the given index; 0 means the oldest.
 // It returns ErrCompacted when that is not kept. One that is not there yet will
-// be waited for.
+// be waited for. The first record of a segment that was listed before is not
+// looked for again: should it have been removed meanwhile, Next says so.
 func (r *Reader) Seek(index uint64) error {
-	if err := r.refresh(); err != nil {
-		return err
+	if !r.knows(index) {
+		if err := r.refresh(); err != nil {
+			return err
+		}
 	}
 	if index != 0 && len(r.segments) > 0 && index < r.segments[0].First {
 		return fmt.Errorf("%w: record %d, the oldest is %d", ErrCompacted, index, r.segments[0].First)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	eventlog "github.com/skshohagmiah/clusterkit/log"
@@ -20,6 +20,34 @@ type directory struct {
 	path string
 	abs  string
 	list []segment
+
+	mu   sync.Mutex         // guards idle
+	idle []*eventlog.Reader // their listings and buffers are used again
+}
+
+// maxIdle bounds the readers that are kept for later.
+const maxIdle = 4
+
+// reader returns a reader for one goroutine, which gives it back to release.
+func (d *directory) reader() (*eventlog.Reader, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(d.idle); n > 0 {
+		r := d.idle[n-1]
+		d.idle = d.idle[:n-1]
+		return r, nil
+	}
+	return eventlog.OpenReader(d.path)
+}
+
+// release closes the file that a reader has open and keeps the rest of it.
+func (d *directory) release(r *eventlog.Reader) {
+	r.Close() // it was only read
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.idle) < maxIdle {
+		d.idle = append(d.idle, r)
+	}
 }
 
 // openDirectory opens the log in path. It fails when there is none.
@@ -37,7 +65,7 @@ func openDirectory(path string) (*directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer d.release(r)
 	segments, err := r.Segments()
 	if err != nil {
 		return nil, err
@@ -58,17 +86,22 @@ func (d *directory) close() error { return nil }
 // base reads the snapshot with which segment i begins. When the program that
 // wrote the log made none, it folds what comes before.
 func (d *directory) base(ctx context.Context, i int) (*projection.State, error) {
-	b, err := d.opening(i)
-	if err != nil {
+	var state *projection.State
+	err := d.opening(i, func(b []byte) (err error) {
+		if len(b) > 0 {
+			state, err = projection.ReadSnapshot(b)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(b) > 0 {
-		return projection.ReadSnapshot(b)
-	}
-	if i == 0 {
+	case state != nil:
+		return state, nil
+	case i == 0:
 		return projection.NewState(), nil
 	}
-	state, err := d.base(ctx, i-1)
+	state, err = d.base(ctx, i-1)
 	if err != nil {
 		return nil, err
 	}
@@ -95,39 +128,48 @@ func (d *directory) base(ctx context.Context, i int) (*projection.State, error) 
 	return state, nil
 }
 
-// opening returns the bytes of the snapshot with which segment i begins.
-func (d *directory) opening(i int) ([]byte, error) {
-	r, err := eventlog.OpenReader(d.path)
+// opening gives use the bytes of the snapshot with which segment i begins, which
+// are valid until it returns. There are none at the end of a log.
+func (d *directory) opening(i int, use func(b []byte) error) error {
+	r, err := d.reader()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer r.Close()
+	defer d.release(r)
 	if err := r.Seek(d.list[i].first); err != nil {
-		return nil, err
+		return err
 	}
-	record, err := r.Next()
+	met := false
+	err = r.Scan(func(record *eventlog.Record) error {
+		met = true
+		if record.Kind != eventlog.KindSnapshot {
+			return &Damage{File: d.name(record.File), From: record.Index, Until: record.Index, Reason: "no snapshot at the start"}
+		}
+		if err := use(record.Bytes); err != nil {
+			return err
+		}
+		return errStop
+	})
 	var corrupt *eventlog.CorruptError
 	switch {
-	case err == io.EOF:
-		return nil, nil
+	case err == nil && !met:
+		return use(nil)
 	case errors.As(err, &corrupt):
-		return nil, &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, From: d.list[i].first, Until: d.list[i].first + 1, Reason: corrupt.Reason}
-	case err != nil:
-		return nil, err
-	case record.Kind != eventlog.KindSnapshot:
-		return nil, &Damage{File: d.name(record.File), From: record.Index, Until: record.Index, Reason: "no snapshot at the start"}
+		return &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, From: d.list[i].first, Until: d.list[i].first + 1, Reason: corrupt.Reason}
 	}
-	return record.Bytes, nil
+	return unlessStop(err)
 }
 
 // marks reads no more than the beginning of that snapshot.
 func (d *directory) marks(ctx context.Context, i int) (marks, error) {
-	b, err := d.opening(i)
-	if err != nil {
-		return nil, err
-	}
-	if m, ok := marksOfSnapshot(b); ok {
-		return m, nil
+	var m marks
+	ok := false
+	err := d.opening(i, func(b []byte) error {
+		m, ok = marksOfSnapshot(b)
+		return nil
+	})
+	if err != nil || ok {
+		return m, err
 	}
 	state, err := d.base(ctx, i)
 	if err != nil {
@@ -144,12 +186,12 @@ func (d *directory) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, 
 // scan reads on from a local index to the end, and beyond it as long as idle,
 // when there is one, says that it is worth another look.
 func (d *directory) scan(ctx context.Context, from uint64, idle func() bool, yield func(*Entry, error) bool) {
-	r, err := eventlog.OpenReader(d.path)
+	r, err := d.reader()
 	if err != nil {
 		yield(nil, err)
 		return
 	}
-	defer r.Close()
+	defer d.release(r)
 	if from <= d.list[0].first {
 		from = 0 // the reader then tells what is missing before the first segment
 	}
