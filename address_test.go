@@ -1,7 +1,11 @@
 package clusterkit_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +74,9 @@ func TestRecycledAddressOfANode(t *testing.T) {
 		b.until("it stays so", 0, b.nodes, func(c *clusterkit.Cluster) bool {
 			return status(c, "n7") == "alive" && status(c, "n2") == "failed" && len(c.Nodes) == 4
 		})
+		if n := refused(t, b.nodes[2], http.StatusMisdirectedRequest); n == 0 {
+			t.Error("n7 never answered 421 to who asked for n2")
+		}
 	})
 }
 
@@ -91,5 +98,25 @@ func TestRecycledAddressOfACluster(t *testing.T) {
 		if c := stranger.Cluster(); len(c.Nodes) != 1 || c.Name != "stranger" {
 			t.Errorf("the stranger's cluster is now %s", describe(c))
 		}
+		if n := refused(t, stranger, http.StatusConflict); n == 0 {
+			t.Error("the stranger never answered 409 to the members that asked for n2")
+		}
 	})
+}
+
+// refused returns how many requests a node has answered with a status.
+func refused(t *testing.T, ck *clusterkit.ClusterKit, status int) (n int) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	ck.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, "clusterkit_http_requests_total{") && strings.Contains(line, fmt.Sprintf(`code="%d"`, status)) {
+			var some int
+			if _, err := fmt.Sscan(line[strings.LastIndex(line, " ")+1:], &some); err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			n += some
+		}
+	}
+	return n
 }

@@ -50,9 +50,9 @@
 // log has forked: see fork.go. And when two processes run under one NodeID the
 // one that started later stops with ErrDuplicateNodeID: see twin.go.
 //
-// A member that learns that it was removed ends its part in the cluster by
-// itself: commands return ErrRemoved, Done is closed, queries and /health go on
-// until Stop.
+// A member that learns that it was removed, by that event and not by hearsay
+// (see removal.go), ends its part in the cluster by itself: commands return
+// ErrRemoved, Done is closed, queries and /health go on until Stop.
 //
 // # Crash points
 //

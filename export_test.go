@@ -26,3 +26,6 @@ func WithSyncing(o *Options, syncing func()) { o.syncing = syncing }
 func WithLookup(o *Options, resolve func(ctx context.Context, host string) ([]string, error)) {
 	o.lookup = resolve
 }
+
+// SettingsOf returns the hash of what all nodes must agree on, as headers carry it.
+func SettingsOf(ck *ClusterKit) uint64 { return ck.settings }
