@@ -3,7 +3,6 @@ package replay
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -216,20 +215,16 @@ func (d *directory) follow(ctx context.Context, from uint64, idle func() bool) i
 // node follows a live node by asking it again and again for what comes after
 // what was seen: that survives its restarts, and works through every proxy.
 func (t *tail) node(ctx context.Context, base string) error {
+	c, err := askCluster(ctx, base)
+	if err != nil {
+		return err
+	}
 	if t.After == nil {
-		body, err := get(ctx, base+"/cluster")
-		if err != nil {
-			return err
-		}
-		var c struct{ Vector events.Vector }
-		err = errors.Join(json.NewDecoder(io.LimitReader(body, maxFile)).Decode(&c), body.Close())
-		if err != nil {
-			return fmt.Errorf("GET %s/cluster: %w", base, err)
-		}
 		if t.After = c.Vector; t.After == nil {
 			t.After = events.Vector{}
 		}
 	}
+	t.line.Names.learnLive(ctx, base, c)
 	first := true
 	for {
 		err := t.ask(ctx, base)
@@ -248,7 +243,16 @@ func (t *tail) node(ctx context.Context, base string) error {
 
 // ask takes what the node has after the cursor.
 func (t *tail) ask(ctx context.Context, base string) error {
-	body, err := get(ctx, base+"/events?after="+url.QueryEscape(t.After.String()))
+	return eachEvent(ctx, base, "/events?after="+url.QueryEscape(t.After.String()), func(v *events.Event) error {
+		e := Entry{File: base, raw: v.Raw()}
+		e.glance, _ = glanceAt(e.raw)
+		return t.take(&e, nil)
+	})
+}
+
+// eachEvent calls do for the events with which a live node answers.
+func eachEvent(ctx context.Context, base, query string, do func(*events.Event) error) error {
+	body, err := get(ctx, base+query)
 	if err != nil {
 		return err
 	}
@@ -266,9 +270,7 @@ func (t *tail) ask(ctx context.Context, base string) error {
 		if err := v.UnmarshalJSON(line); err != nil {
 			return &LineError{base, n, err}
 		}
-		e := Entry{File: base, raw: v.Raw()}
-		e.glance, _ = glanceAt(e.raw)
-		if err := t.take(&e, nil); err != nil {
+		if err := do(&v); err != nil {
 			return err
 		}
 	}

@@ -66,6 +66,7 @@ type app struct {
 	now     string
 	color   string
 	quiet   bool
+	node    nodeFlags
 	grammar replay.Grammar
 	assumed []replay.Point // times of day of which the date was assumed
 	paint   bool
@@ -105,6 +106,7 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	flags.StringVar(&a.color, "color", "auto", "`when`: auto, always or never")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no messages but errors")
 	flags.StringVar(&a.now, "now", "", "`time` that -15m and 14:03 are relative to, instead of the clock's")
+	a.node.add(flags)
 	root.AddCommand(a.logCommand(), a.stateCommand(), a.diffCommand(), a.verifyCommand(), a.convergeCommand(),
 		a.blameCommand(), a.showCommand(), a.bisectCommand(), a.statsCommand(), a.checkCommand(),
 		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand(),
@@ -154,6 +156,9 @@ func (a *app) prepare() error {
 			return usagef("--now %q: want a time such as 2026-11-22T14:03:05Z", a.now)
 		}
 	}
+	if a.ctx, err = a.node.with(a.ctx); err != nil {
+		return err
+	}
 	switch a.color {
 	case "always":
 		a.paint = true
@@ -170,6 +175,9 @@ func (a *app) prepare() error {
 func (a *app) complain(root *cobra.Command, err error, code int) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(a.errs, "%s: %s\n", root.Name(), line)
+	}
+	if errors.Is(err, replay.ErrUnauthorized) {
+		fmt.Fprintf(a.errs, "give it with --token-file or $%s; transport.ReadToken(secret, cluster) makes it\n", tokenVariable)
 	}
 	if code == exitUsage {
 		fmt.Fprintf(a.errs, "see %s --help\n", root.Name())

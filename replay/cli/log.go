@@ -185,6 +185,9 @@ func whereabouts(l *replay.Line, of int, separator string) string {
 	if l.Sources != nil {
 		return strings.Join(l.Sources, separator)
 	}
+	if l.Index == 0 {
+		return "-" // it came from a live node, which does not say
+	}
 	return strconv.FormatUint(l.Index, 10)
 }
 

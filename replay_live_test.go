@@ -1,0 +1,182 @@
+package clusterkit_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skshohagmiah/clusterkit"
+	"github.com/skshohagmiah/clusterkit/replay/cli"
+	"github.com/skshohagmiah/clusterkit/transport"
+)
+
+// replayCommand runs one command of the CLI.
+func replayCommand(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Main(context.Background(), args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// TestReplayOfALiveNode asks the CLI about a node that runs, and about the
+// directory it writes, and compares the answers.
+func TestReplayOfALiveNode(t *testing.T) {
+	const secret = "a secret of thirty-two characters"
+	dirs := make([]string, 2)
+	nodes := startAll(t, 2, func(i int, o *clusterkit.Options) { o.Secret, dirs[i] = secret, o.DataDir })
+	await(t, "both joined", nodes, func(c *clusterkit.Cluster) bool { return len(c.Nodes) == 2 })
+	if err := nodes[1].Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "b", "a"} {
+		if _, err := nodes[1].Set(t.Context(), key, []byte("v"+key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitAgreement(t, "three values", nodes, func(c *clusterkit.Cluster) bool { return len(c.Vector) == 2 })
+	live := "http://" + nodes[0].Addr()
+
+	if code, out, errs := replayCommand("log", live); code != 3 || !strings.Contains(errs, "--token-file") || out != "" {
+		t.Errorf("without a token log exits %d: %s%s", code, out, errs)
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte(transport.ReadToken(secret, "test")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(want int, args ...string) string {
+		t.Helper()
+		code, out, errs := replayCommand(append(args, "--token-file", token)...)
+		if code != want {
+			t.Errorf("%s exits %d, want %d: %s%s", args, code, want, out, errs)
+		}
+		return out
+	}
+	old := filepath.Join(t.TempDir(), "old.jsonl")
+	if err := os.WriteFile(old, []byte(answer(0, "export", dirs[1])), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	there := answer(0, "log", live, "-o", "jsonl", "--type", "Value*")
+	here := answer(0, "log", dirs[0], "-o", "jsonl", "--type", "Value*")
+	if a, b := lineIDs(t, there), lineIDs(t, here); len(a) != 3 || strings.Join(a, " ") != strings.Join(b, " ") {
+		t.Errorf("the node shows %v, its directory %v", a, b)
+	}
+	if out := answer(0, "converge", live, dirs[0], dirs[1]); !strings.Contains(out, "equal") {
+		t.Errorf("converge says %s", out)
+	}
+	if out := answer(0, "diff", live, dirs[1]); strings.Contains(out, "value/") {
+		t.Errorf("diff says %s", out)
+	}
+	if digest := nodes[0].Cluster().Digest.String(); !strings.Contains(answer(0, "state", live, "-o", "json"), digest) {
+		t.Errorf("state does not come to the digest of the node, %s", digest)
+	}
+	if out := answer(0, "blame", "value/a", live); !strings.Contains(out, "n1:") {
+		t.Errorf("blame says %s", out)
+	}
+	answer(0, "stats", live)
+	answer(0, "verify", live)
+
+	if _, err := nodes[0].Set(t.Context(), "c", []byte("vc")); err != nil {
+		t.Fatal(err)
+	}
+	if out := answer(1, "converge", live, old); !strings.Contains(out, "behind") {
+		t.Errorf("converge with an older log says %s", out)
+	}
+}
+
+// lineIDs reads those of JSON lines.
+func lineIDs(t *testing.T, lines string) (ids []string) {
+	t.Helper()
+	for line := range strings.Lines(lines) {
+		var e struct{ ID string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// TestFollowALiveNode follows a node, goes on with the cursor after it was
+// restarted, and sees each event once, by the names of the nodes.
+func TestFollowALiveNode(t *testing.T) {
+	o := options(t, 0)
+	ck := start(t, o)
+	if err := ck.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set := func(ck *clusterkit.ClusterKit, key string) {
+		t.Helper()
+		if _, err := ck.Set(t.Context(), key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(ck, "first")
+	cursor := filepath.Join(t.TempDir(), "cursor")
+	follow := func(ck *clusterkit.ClusterKit) string {
+		t.Helper()
+		code, out, errs := replayCommand("follow", "http://"+ck.Addr(), "--since", "first", "--type", "Value*", "--cursor", cursor, "--until-caught-up")
+		if code != 0 {
+			t.Fatalf("follow exits %d: %s%s", code, out, errs)
+		}
+		return out
+	}
+	if out := follow(ck); !strings.Contains(out, "value/first") || !strings.Contains(out, "n0:") {
+		t.Errorf("follow shows\n%s", out)
+	}
+	set(ck, "second")
+	if err := ck.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	ck = start(t, o)
+	if err := ck.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	set(ck, "third")
+	out := follow(ck)
+	if strings.Contains(out, "value/first") || !strings.Contains(out, "value/second") || !strings.Contains(out, "value/third") ||
+		strings.Contains(out, ck.Cluster().Nodes[0].Log.String()) {
+		t.Errorf("after the restart follow shows\n%s", out)
+	}
+	if out := follow(ck); strings.Contains(out, "value/") {
+		t.Errorf("with nothing new follow shows\n%s", out)
+	}
+}
+
+// TestReplayOverTLS asks a node that listens with a certificate of its own.
+func TestReplayOverTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	certificates := server.TLS.Certificates
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	server.Close()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, 0)
+	o.TLS = &tls.Config{Certificates: certificates, RootCAs: pool, MinVersion: tls.VersionTLS12}
+	ck := start(t, o)
+	if err := ck.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := replayCommand("log", "https://"+ck.Addr(), "--cacert", file); code != 0 || !strings.Contains(out, "NodeJoined") {
+		t.Errorf("log exits %d: %s%s", code, out, errs)
+	}
+	if code, _, errs := replayCommand("log", "https://"+ck.Addr()); code != 3 || !strings.Contains(errs, "certificate") {
+		t.Errorf("without --cacert log exits %d: %s", code, errs)
+	}
+	for _, wrong := range [][]string{{"--cacert", "nowhere"}, {"--cert", file}, {"--token-file", os.DevNull}} {
+		if code, _, errs := replayCommand(append([]string{"log", "https://" + ck.Addr()}, wrong...)...); code != 2 && code != 3 || !strings.Contains(errs, wrong[0]) {
+			t.Errorf("%v exits %d: %s", wrong, code, errs)
+		}
+	}
+}
