@@ -212,6 +212,9 @@ func (r *replica) merge(other *projection.State) (joined *projection.State, chan
 func (r *replica) adopt(joined *projection.State, wall int64) {
 	r.state = joined
 	r.clock.Observe(joined.MaxTime(), wall)
+	if !r.spoken {
+		r.clock.Restore(joined.Time(r.log)) // its own, given back after a restore
+	}
 }
 
 // incarnation returns the incarnation in which this node lives now, 0 before
