@@ -1,6 +1,7 @@
 package clusterkit
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -46,6 +47,19 @@ func (r *replica) markForked(wall int64, at events.Head) error {
 		Reason: "two different events bear one sequence"})
 	_, err := r.emit(wall, events.Event{Type: events.LogForked, Register: events.LogRegister(at.Log), Version: 1, Rank: 1, Body: body})
 	return err
+}
+
+// forkGrace is for how long after a fork became known states may differ where
+// vectors do not, in milliseconds: until all branches have been merged.
+const forkGrace = 60_000
+
+// contradicts reports whether two nodes know the same events and conclude
+// something else from them, which must never happen. What the branches of a
+// forked log wrote is not in the vectors: who knows of other forks, or has just
+// learnt of one (ago milliseconds before), contradicts nobody.
+func contradicts(mine, theirs events.Digest, ago int64) bool {
+	same := mine.Vector == theirs.Vector && mine.Logs == theirs.Logs && mine.Forked == theirs.Forked
+	return same && mine.State != theirs.State && (mine.Forked == 0 || ago >= forkGrace)
 }
 
 // brokenHeads names where a batch contradicted what is held.
@@ -99,6 +113,34 @@ func (r *replica) leaveFork(wall int64, fresh func() (events.LogID, error)) erro
 		return err
 	}
 	return r.rotate(wall, log)
+}
+
+// learnt returns nil when a peer from which this node has fetched all that it
+// would give, and that holds what has says, has told it enough to speak:
+//
+//	the peer holds of this node's own log   this node may speak
+//	nothing, and there is something         no: it may be a stranger
+//	another branch of it                    yes: it goes on in a new log
+//	more                                    no: an old backup would fork its log
+//	as much, or less                        yes: the rest had not spread
+//
+// A peer that is itself behind, because it was cut off or restored too, cannot
+// tell. Then the log may fork, which heals.
+func (r *replica) learnt(peer string, has []events.Head, peerSpoke bool) error {
+	mine, theirs := r.head(r.log).Seq, seqIn(has, r.log)
+	switch {
+	case mine > 0 && theirs == 0:
+		return fmt.Errorf("%s knows nothing of this node's past", peer)
+	case r.unsaid.Seq > 0, r.state.Forked(r.log):
+		return nil
+	case mine < theirs:
+		return fmt.Errorf("%s holds %d events of this node's own log, of which %d are known here yet", peer, theirs, mine)
+	case mine == 0 && !peerSpoke && peer < r.node:
+		// Of new nodes that only know of each other the first by name begins,
+		// and the others join it: so they found one cluster and not several.
+		return fmt.Errorf("%s has not joined yet either, and goes first", peer)
+	}
+	return nil
 }
 
 // beginLog chooses the log in which this node speaks after a start: the one it

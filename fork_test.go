@@ -231,6 +231,97 @@ func findFork(t *testing.T, common int, lengths [2]int, order int) {
 	}
 }
 
+// TestLearnt is the table of replica.learnt.
+func TestLearnt(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		mine, theirs uint64
+		forked       bool // is recorded
+		branch       bool // was seen just now
+		peerSpoke    bool
+		may          bool
+	}{
+		{"as much", 3, 3, false, false, true, true},
+		{"less: the rest had not spread", 3, 2, false, false, true, true},
+		{"more", 3, 4, false, false, true, false},
+		{"more than nothing", 0, 3, false, false, true, false},
+		{"a stranger", 3, 0, false, false, true, false},
+		{"more, and it has forked", 3, 4, true, false, true, true},
+		{"another branch", 3, 4, false, true, true, true},
+		{"a new node", 0, 0, false, false, true, true},
+		{"a new node that does not go first", 0, 0, false, false, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newForked(t, 1, 2)
+			peer, r := f.replicas[0], f.replicas[1]
+			f.speak(peer, true)
+			for range c.mine {
+				_, err := r.emit(f.now, events.Event{Type: "app/said"})
+				f.must(err)
+				f.settle(r)
+			}
+			if c.forked {
+				f.must(peer.markForked(f.now, r.head(r.log)))
+				f.settle(peer)
+				f.bring(peer, r)
+			}
+			if c.branch {
+				f.record(r, []events.Head{{Log: r.log, Seq: c.mine}})
+			}
+			var has []events.Head
+			if c.theirs > 0 {
+				has = []events.Head{{Log: r.log, Seq: c.theirs}}
+			}
+			if err := r.learnt(peer.node, has, c.peerSpoke); (err == nil) != c.may {
+				t.Errorf("%v; may speak: want %v", err, c.may)
+			}
+		})
+	}
+}
+
+// TestContradicts is when the alarm rings.
+func TestContradicts(t *testing.T) {
+	one, other := events.Sum{Lo: 1}, events.Sum{Lo: 2}
+	for _, c := range []struct {
+		name         string
+		mine, theirs events.Digest
+		ago          int64
+		want         bool
+	}{
+		{"the same", events.Digest{Vector: one, State: one}, events.Digest{Vector: one, State: one}, 0, false},
+		{"other events", events.Digest{Vector: one, State: one}, events.Digest{Vector: other, State: other}, 0, false},
+		{"the same events", events.Digest{Vector: one, State: one}, events.Digest{Vector: one, State: other}, 0, true},
+		{"other forks", events.Digest{Vector: one, State: one, Forked: 1}, events.Digest{Vector: one, State: other}, forkGrace, false},
+		{"a fork that is new", events.Digest{Vector: one, State: one, Forked: 1}, events.Digest{Vector: one, State: other, Forked: 1}, forkGrace - 1, false},
+		{"a fork of long ago", events.Digest{Vector: one, State: one, Forked: 1}, events.Digest{Vector: one, State: other, Forked: 1}, forkGrace, true},
+	} {
+		if got := contradicts(c.mine, c.theirs, c.ago); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestBackupTimesRise restores an old backup on a machine whose clock has been
+// set back meanwhile. Its own later events come back as a state, and what it
+// says next is later than they are.
+func TestBackupTimesRise(t *testing.T) {
+	f := founded(t, 1, 2)
+	a, b := f.replicas[0], f.replicas[1]
+	backup := f.copyOf(a)
+	f.set(a, "lost0")
+	f.set(a, "lost1")
+	f.rest(a, b)
+	f.now -= 3_600_000
+	joined, _ := backup.merge(b.state)
+	backup.adopt(joined, f.now)
+	last, log := backup.state.Time(backup.log), backup.log
+	f.speak(backup, true)
+	said := f.held[backup][events.ID{Log: log, Seq: a.head(log).Seq + 1}]
+	if backup.log != log || said.Time <= last {
+		t.Errorf("it goes on at %s, what it had said ends at %s", said.Time, last)
+	}
+}
+
 // TestBackupThatFindsNobody restores an old backup while nobody answers: the
 // node speaks in a new log, so it cannot fork the old one, and gets back what
 // it had lost as soon as somebody answers.

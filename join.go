@@ -154,20 +154,9 @@ func (ck *ClusterKit) learnFrom(at place) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	own := ck.log.Identity().Log
-	k := ck.known()
-	mine, theirs := k.seq(own), seqIn(ck.peers.has(from.id), own)
-	switch {
-	case mine > 0 && theirs == 0:
-		return target{}, fmt.Errorf("%s knows nothing of this node's past", from.id)
-	case mine < theirs && !k.forked[own]:
-		// An old backup was restored here, and not all that was said since has
-		// come back yet. (A forked log is not gone on with: see beginLog.)
-		return target{}, fmt.Errorf("%s holds %d events of this node's own log, of which %d are known here yet", from.id, theirs, mine)
-	case mine == 0 && !resp.Spoken && from.id < ck.opt.NodeID:
-		// Of new nodes that only know of each other the first by name begins,
-		// and the others join it: so they found one cluster and not several.
-		return target{}, fmt.Errorf("%s has not joined yet either, and goes first", from.id)
+	has := ck.peers.has(from.id)
+	if err := ck.do(ctx, func(r *replica, _ int64) error { return r.learnt(from.id, has, resp.Spoken) }); err != nil {
+		return target{}, err
 	}
 	return from, nil
 }

@@ -161,16 +161,12 @@ func (ck *ClusterKit) freshLog() (events.LogID, error) {
 	return identity.Log, err
 }
 
-// forkGrace is for how long after a fork became known states may differ where
-// vectors do not, in milliseconds: until all branches have been merged.
-const forkGrace = 60_000
-
 // diverged raises the alarm: the same events led to another state.
 func (ck *ClusterKit) diverged(peer string, mine, theirs events.Digest) {
 	if mine.State == theirs.State {
 		return
 	}
-	if mine.Vector != theirs.Vector || mine.Forked != theirs.Forked || mine.Forked > 0 && ck.now() < ck.forkedAt.Load()+forkGrace {
+	if !contradicts(mine, theirs, ck.now()-ck.forkedAt.Load()) {
 		ck.metrics.FullTransfer(metrics.TransferForked)
 		return // expected: events of a forked log are not in the vector
 	}

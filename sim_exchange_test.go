@@ -119,9 +119,7 @@ func (x *simExchange) take(k *knowledge, asked int64, c *claim, resp *transport.
 		p.peers.raiseHas(x.to.id, resp.Acks)
 		switch {
 		case len(resp.Snapshot) > 0:
-			if resp.Digest.Vector == k.digest.Vector && resp.Digest.State != k.digest.State {
-				p.world.diverged(p, k.digest, resp.Digest)
-			}
+			p.world.diverged(p, k.digest, resp.Digest)
 			p.takeState(resp.Snapshot, func(err error) { then(true, err) })
 		case len(resp.Events) == 0:
 			then(false, nil)
@@ -240,9 +238,7 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			reply(resp, nil)
 			return
 		case a.merge:
-			if k.digest.Vector == req.Digest.Vector && k.digest.State != req.Digest.State {
-				p.world.diverged(p, k.digest, req.Digest)
-			}
+			p.world.diverged(p, k.digest, req.Digest)
 			p.answerWithState(resp, reply)
 			return
 		}

@@ -25,8 +25,7 @@ type simLedger struct {
 	states  map[simVector]events.Sum
 	tokens  map[projection.Token]string
 	byHand  map[string]bool // partitions assigned by hand since the last balancing
-	alarms  int
-	flaps   int // accusations
+	flaps   int             // accusations
 	commits int
 }
 
@@ -82,7 +81,7 @@ func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
 	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
 		return // of somebody else, or given back
 	}
-	if prev, ok := l.events[events.ID{Log: e.Log, Seq: e.Seq - 1}]; ok && prev.Time >= e.Time && !w.mayFork(e.Log) {
+	if prev, ok := l.events[events.ID{Log: e.Log, Seq: e.Seq - 1}]; ok && prev.Time >= e.Time && e.Links(prev.Chain) {
 		w.violated("own times rise", "%s has %s, the one before has %s", e.ID(), e.Time, prev.Time)
 	}
 	if e.Type == events.CoordinatorClaimed || e.Type == events.PartitionAssigned && e.Actor == p.host.id {
@@ -171,8 +170,8 @@ func (w *simWorld) published(p *simProc) {
 	if c := k.cluster.Name; c != "" && c != p.host.cluster {
 		w.violated("clusters never merge", "%s of %s knows %s", p.host.id, p.host.cluster, c)
 	}
-	if len(w.forks) > 0 {
-		return // the branches of a fork have equal vectors until it is recorded
+	if w.holdsFork(k) {
+		return // which of the branches stand in the state the vector does not say
 	}
 	v := simVector{k.digest.Vector, k.digest.Logs}
 	if state, ok := w.ledger.states[v]; !ok {
@@ -180,6 +179,13 @@ func (w *simWorld) published(p *simProc) {
 	} else if state != k.digest.State {
 		w.violated("equal vectors, equal states", "%s differs from who knew the same before", p.host.id)
 	}
+}
+
+// holdsFork reports whether somebody holds a log of which two events of one name
+// were ever durable, or which is known as forked: two processes wrote to it.
+func (w *simWorld) holdsFork(k *knowledge) bool {
+	return k.digest.Forked > 0 || len(w.ledger.forked) > 0 &&
+		slices.ContainsFunc(k.heads, func(h events.Head) bool { return w.ledger.forked[h.Log] })
 }
 
 // recoversWhatWasAcknowledged: what somebody was told to be safe on a disk is
@@ -202,9 +208,9 @@ func (w *simWorld) acknowledged(p *simProc, e *events.Event) {
 }
 
 // learnt: after its first pull a node has all of its own events that the peer
-// has. (A copy of its directory that runs may write more at any moment.)
+// has, unless it has seen that they are of another branch, and begins a new log.
 func (w *simWorld) learnt(p *simProc, theirs uint64) {
-	if mine := p.k.seq(p.host.disk.log); mine < theirs && !w.cloned[p.host.id] && !w.ledger.forked[p.host.disk.log] {
+	if mine := p.k.seq(p.host.disk.log); mine < theirs && p.r.unsaid.Seq == 0 && !p.r.state.Forked(p.r.log) {
 		w.violated("own events are taken back", "%s is about to speak with %d of its own events, its peer has %d", p.host.id, mine, theirs)
 	}
 }
@@ -213,15 +219,15 @@ func (w *simWorld) learnt(p *simProc, theirs uint64) {
 // is, or was, one.
 func (w *simWorld) stoppedAsTwin(p *simProc) {
 	w.coverage.saw(simTwinStopped)
-	if !w.forks[p.host.id] {
+	if !w.cloned[p.host.id] {
 		w.violated("nobody stops for nobody", "%s stopped as a duplicate of itself", p.host.id)
 	}
 }
 
-// diverged: the alarm must not ring unless logs have forked.
+// diverged: the alarm must not ring. It may where logs fork and little is kept:
+// branches of which only states are left are told apart by nothing else.
 func (w *simWorld) diverged(p *simProc, mine, theirs events.Digest) {
-	w.ledger.alarms++
-	if len(w.forks) == 0 {
+	if contradicts(mine, theirs, p.now()-p.forgotten) && !(w.profile.keep > 0 && w.holdsFork(p.k)) {
 		w.violated("no divergence", "%s has %s, its peer %s", p.host.id, mine, theirs)
 	}
 }
@@ -262,6 +268,7 @@ var quietChecks = []struct {
 	{"every partition has its copies", placementIsWhole},
 	{"shares are fair", sharesAreFair},
 	{"nothing acknowledged is missing", nothingIsMissing},
+	{"nothing written is lost", nothingWrittenIsLost},
 	{"the fold is the fold", foldsAgree},
 	{"nothing comes back, nothing is forgotten alive", forgettingIsSafe},
 	{"growth is bounded", growthIsBounded},
@@ -398,10 +405,33 @@ func nothingIsMissing(w *simWorld, live []*simProc, c *projection.Cluster) strin
 	return ""
 }
 
+// nothingWrittenIsLost: of every register everybody knows the newest write that
+// any disk holds, or a newer one, whichever branch of a forked log it is in. A
+// value may have been forgotten.
+func nothingWrittenIsLost(w *simWorld, live []*simProc, c *projection.Cluster) string {
+	state := live[0].r.state
+	for _, p := range live {
+		for _, h := range p.k.heads {
+			for i := range p.host.disk.held[h.Log] {
+				e := &p.host.disk.held[h.Log][i].event
+				kind, _ := events.SplitRegister(e.Register)
+				forgotten := kind == events.KindCollected || kind == events.KindValue && e.Version <= state.Collected(kind)
+				if e.Register == "" || forgotten {
+					continue
+				}
+				if owner, ok := state.Stamp(e.Register); !ok || owner.Compare(e.Stamp()) < 0 {
+					return fmt.Sprintf("%s has %s, written by %s, which is not known to others", p.host.id, e.Register, e.ID())
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // foldsAgree: the state is the fold of all events, in any order, and the merge
 // of the folds of two parts of them.
 func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if len(w.forks) > 0 {
+	if w.holdsFork(live[0].k) {
 		return ""
 	}
 	r := rand.New(rand.NewPCG(w.seed, 9))
@@ -449,7 +479,7 @@ func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
 // owns its value: a deleted value does not come back from an old copy when its
 // tombstone is forgotten, and no write is taken for one.
 func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if len(w.forks) > 0 {
+	if w.holdsFork(live[0].k) {
 		return ""
 	}
 	owners := make(map[string]*events.Event)

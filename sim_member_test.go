@@ -2,7 +2,6 @@ package clusterkit
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -132,19 +131,15 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 				then(target{}, err)
 				return
 			}
-			own := p.host.disk.log
-			mine, theirs := p.k.seq(own), seqIn(p.peers.has(from.id), own)
-			switch {
-			case mine > 0 && theirs == 0:
-				then(target{}, fmt.Errorf("%s %w", from.id, errSimNoPast))
-			case mine < theirs && !p.k.forked[own]:
-				then(target{}, fmt.Errorf("%s has more of this node's past", from.id))
-			case mine == 0 && !resp.Spoken && from.id < p.host.id:
-				then(target{}, fmt.Errorf("%s has not joined yet either, and goes first", from.id))
-			default:
-				p.world.learnt(p, theirs)
+			has := p.peers.has(from.id)
+			p.do(func(r *replica, _ int64) error { return r.learnt(from.id, has, resp.Spoken) }, func(err error) {
+				if err != nil {
+					then(target{}, err)
+					return
+				}
+				p.world.learnt(p, seqIn(has, p.host.disk.log))
 				then(from, nil)
-			}
+			})
 		})
 	})
 }

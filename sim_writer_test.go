@@ -1,7 +1,6 @@
 package clusterkit
 
 import (
-	"errors"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -115,7 +114,6 @@ func (w *simWorld) boot(h *simHost) *simProc {
 	p.detector = swim.New(swim.Options{Self: h.id, Seed: w.random.Uint64()})
 	p.startSpread()
 	w.after(0, p, func() { p.began = p.now(); p.join() })
-	p.forgotten = -never
 	p.forgetLater()
 	return p
 }
@@ -527,5 +525,3 @@ func (p *simProc) command(decide func(r *replica, wall int64) (*events.Event, er
 func (p *simProc) header(to string) transport.Header {
 	return transport.Header{Cluster: p.host.cluster, Config: 1, From: p.host.id, FromLog: p.host.disk.log, To: to, Wall: p.wall()}
 }
-
-var errSimNoPast = errors.New("knows nothing of this node's past")
