@@ -23,11 +23,12 @@ type Farewell struct {
 const (
 	farewellHedge = 200 * time.Millisecond // without an answer, then one more is told
 	farewellGrace = 50 * time.Millisecond  // for answers beyond the wanted ones
+	farewellFirst = 32                     // are told at once
 )
 
-// tellFarewell tells this node's last events to all peers of a small cluster,
-// and in a large one to as many as must have them and one more, and to others
-// in place of those that fail or take their time. It returns when enough of
+// tellFarewell tells this node's last events to all peers of a small cluster and
+// to many of a large one, so that everybody knows after one round more; and to
+// others in place of those that fail or take their time. It returns when enough of
 // them have the events on their disks and the others had a moment more, when
 // there is nobody left to tell, or with ctx.
 func (ck *ClusterKit) tellFarewell(ctx context.Context) (Farewell, error) {
@@ -36,11 +37,7 @@ func (ck *ClusterKit) tellFarewell(ctx context.Context) (Farewell, error) {
 	f.answers = make(chan reply, len(f.queue))
 	members := slices.Clone(f.queue)
 	enough := min(max(ck.opt.LeaveAcks, 0), len(members))
-	first := enough + 1
-	if len(members) <= everyone {
-		first = len(members)
-	}
-	f.tell(ctx, first)
+	f.tell(ctx, max(enough+1, farewellFirst))
 	f.await(ctx, enough)
 	grace := time.NewTimer(farewellGrace)
 	defer grace.Stop()

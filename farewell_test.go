@@ -83,3 +83,37 @@ func TestLeaveALargeClusterBesideTheStalled(t *testing.T) {
 		b.until("all have heard of it", 5*time.Second, b.nodes, func(c *clusterkit.Cluster) bool { return status(c, "n13") == "left" })
 	})
 }
+
+// TestLargeClusterKnowsSoon: a goodbye needs fewer hops than other news, for who
+// leaves tells many at once.
+func TestLargeClusterKnowsSoon(t *testing.T) {
+	const n, latency = 20, 10 * time.Millisecond
+	inBubble(t, n, func(b *bubble) {
+		b.agree(10*time.Second, b.nodes)
+		time.Sleep(time.Minute) // who knows what is known of everybody
+		b.agree(time.Second, b.nodes)
+		for i := range n {
+			for j := range n {
+				b.net.Delay(host(i), host(j), latency)
+			}
+		}
+		for range 3 {
+			last := len(b.nodes) - 1
+			gone, rest := b.nodes[last], b.nodes[:last]
+			stopped := make(chan error, 1)
+			go func() { stopped <- gone.Stop() }()
+			took := b.until("all know", time.Second, rest, func(c *clusterkit.Cluster) bool { return status(c, gone.NodeID()) == "left" })
+			if err := <-stopped; err != nil {
+				t.Error(err)
+			}
+			t.Logf("%d others knew %s gone after %v", last, gone.NodeID(), took)
+			if took > 5*latency {
+				t.Errorf("%d others knew %s gone after %v, want at most %v", last, gone.NodeID(), took, 5*latency)
+			}
+			b.nodes = rest
+			time.Sleep(time.Second)
+		}
+		b.net.HealAll()
+		time.Sleep(time.Second) // for dials under way, which the end of a request does not end
+	})
+}
