@@ -180,7 +180,7 @@ func (a *app) printMan(root *cobra.Command) {
 		}
 	}
 	a.printf(".SH OPTIONS OF EVERY COMMAND\n.nf\n%s\n.fi\n", roff(strings.TrimRight(root.PersistentFlags().FlagUsages(), "\n")))
-	a.printf(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colour, whatever the terminal\n")
+	a.printf(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colour, whatever the terminal\n.TP\n.B %s\nthe read token of live nodes that have a Secret, unless \\-\\-token\\-file gives it\n", tokenVariable)
 }
 
 func (a *app) manExamples(cmd *cobra.Command) {

@@ -223,6 +223,8 @@ func TestGolden(t *testing.T) {
 		"graph.txt": {
 			"log n1 --graph --since n1:14 --until n3:3",
 			"log n1 --graph --partition 2 -p -n 3",
+			"log n1 --graph --where (type==\"NodeSuspected\"||partition==2)&&origin!=\"n2\"",
+			"log n1 n2 --graph --partition 2 --since n1:14",
 			"log n1 --graph -o csv",
 		},
 		"whatif.txt": {

@@ -29,7 +29,7 @@ func (a *app) logCommand() *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVarP(&f.changes, "patch", "p", false, "also say what each event changed")
-	cmd.Flags().BoolVar(&f.graph, "graph", false, "draw which event caused which")
+	cmd.Flags().BoolVar(&f.graph, "graph", false, "draw which event caused which; … stands for causes that are not shown")
 	return cmd
 }
 
@@ -60,8 +60,14 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	if a.format == "jsonl" {
 		return a.renderLog(source, q)
 	}
+	var g graph
+	if f.graph {
+		if err := g.learn(a, source, q); err != nil {
+			return err
+		}
+	}
 	lines := 0
-	p := a.linePrinter(source, f)
+	p := a.linePrinter(source, f, &g)
 	for line, err := range source.Log(a.ctx, q) {
 		var damage *replay.Damage
 		if errors.As(err, &damage) {
@@ -111,7 +117,7 @@ type linePrinter struct {
 	end   func() error
 }
 
-func (a *app) linePrinter(source *replay.Source, f *logFlags) linePrinter {
+func (a *app) linePrinter(source *replay.Source, f *logFlags, g *graph) linePrinter {
 	nothing := func() error { return nil }
 	switch a.format {
 	case "json":
@@ -134,7 +140,6 @@ func (a *app) linePrinter(source *replay.Source, f *logFlags) linePrinter {
 		t := newTable(a.out, a, columns...)
 		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes) }, t.flush, t.flush}
 	}
-	var g graph
 	t := newTable(a.out, a, append([]string{"CAUSES"}, columns...)...)
 	return linePrinter{g.take, nothing, func() error {
 		err := g.draw(func(l *replay.Line, cell string) error { return a.tableLine(t, l, logs, f.changes, cell) })
