@@ -105,18 +105,24 @@ func TestRecycledAddressOfACluster(t *testing.T) {
 }
 
 // refused returns how many requests a node has answered with a status.
-func refused(t *testing.T, ck *clusterkit.ClusterKit, status int) (n int) {
+func refused(t *testing.T, ck *clusterkit.ClusterKit, status int) int {
+	t.Helper()
+	return summed(t, ck, "clusterkit_http_requests_total", fmt.Sprintf(`code="%d"`, status))
+}
+
+// summed returns the sum of the series of a counter that have a label.
+func summed(t *testing.T, ck *clusterkit.ClusterKit, name, label string) (sum int) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	ck.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for line := range strings.Lines(w.Body.String()) {
-		if strings.HasPrefix(line, "clusterkit_http_requests_total{") && strings.Contains(line, fmt.Sprintf(`code="%d"`, status)) {
-			var some int
-			if _, err := fmt.Sscan(line[strings.LastIndex(line, " ")+1:], &some); err != nil {
+		if strings.HasPrefix(line, name+"{") && strings.Contains(line, label) {
+			var n int
+			if _, err := fmt.Sscan(line[strings.LastIndex(line, " ")+1:], &n); err != nil {
 				t.Fatalf("%q: %v", line, err)
 			}
-			n += some
+			sum += n
 		}
 	}
-	return n
+	return sum
 }
