@@ -76,6 +76,35 @@ func (r *Reader) Segments() ([]Segment, error) {
 	return append([]Segment(nil), r.segments...), nil
 }
 
+// Listed compares the segments that there were when the reader last looked with
+// the list that the log keeps of them, and reads none. Its error is a *CorruptError when one is missing, or
+// one that was sealed is longer or shorter than it was then. Where there is no
+// list, as beside archived segments alone, it has nothing to say.
+func (r *Reader) Listed() error {
+	if r.m == nil {
+		return nil
+	}
+	for n, e := range r.m.sealed {
+		next := r.m.open
+		if n+1 < len(r.m.sealed) {
+			next = r.m.sealed[n+1].base
+		}
+		i := r.segmentOf(e.base)
+		if i < 0 || r.segments[i].First != e.base {
+			return missingRecords(r.wal, e.base, next)
+		}
+		if s := r.segments[i]; !s.Archived && s.Size != e.size {
+			c := resized(s.File, s.Size, e.size).(*CorruptError)
+			c.Index = s.First
+			return c
+		}
+	}
+	if i := r.segmentOf(r.m.open); r.m.open > 0 && (i < 0 || r.segments[i].First < r.m.open) {
+		return &CorruptError{File: filepath.Join(r.wal, segmentName(r.m.open)), Index: r.m.open, Reason: "the newest segment is missing"}
+	}
+	return nil
+}
+
 // Seek makes Next return the record with the given index; 0 means the oldest.
 // It returns ErrCompacted when that is not kept. One that is not there yet will
 // be waited for. The first record of a segment that was listed before is not

@@ -36,3 +36,34 @@ func TestVerify(t *testing.T) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 }
+
+// TestListed: what the list of segments shows without reading one.
+func TestListed(t *testing.T) {
+	h := newHistory(t, 4)
+	listed := func() error {
+		r, err := OpenReader(h.closed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		return r.Listed()
+	}
+	if err := listed(); err != nil {
+		t.Fatal(err)
+	}
+	files := segmentFiles(t, h.closed)
+	for i, file := range files {
+		var corrupt *CorruptError
+		b := readFile(t, file)
+		if writeTo(t, file, b[:len(b)-1]); i < len(files)-1 {
+			if err := listed(); !errors.As(err, &corrupt) || corrupt.File != file || corrupt.Index == 0 {
+				t.Errorf("cut %s: %v", file, err)
+			}
+		}
+		os.Remove(file)
+		if err := listed(); !errors.As(err, &corrupt) || corrupt.File != file {
+			t.Errorf("without %s: %v", file, err)
+		}
+		writeTo(t, file, b)
+	}
+}

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -83,14 +84,18 @@ type Fork struct {
 
 // Converge compares the logs of several nodes. It compares their heads first:
 // equal chains mean equal events, so that logs which agree are told by their
-// ends, however long they are. It never says Equal when nothing was compared.
+// ends, however long they are. Then the digests of their states, from the last
+// segment of each. It never says Equal when nothing was compared.
 //
 // What was not read it does not vouch for: Equal means that the same events
 // came before, not that every log can still show them. Damage is reported where
-// it was met, in the newest segment and where a difference was looked for;
-// Verify reads everything.
+// it was met, in the newest segment and where a difference was looked for, and
+// when a segment is missing or has not the size it had; Verify reads everything.
 func Converge(ctx context.Context, sources ...*Source) (*Convergence, error) {
 	c := &Convergence{Sides: make([]Side, len(sources))}
+	if c.agree(ctx, sources) {
+		return c, nil
+	}
 	if err := c.load(ctx, sources); err != nil {
 		return nil, err
 	}
@@ -107,25 +112,60 @@ func Converge(ctx context.Context, sources ...*Source) (*Convergence, error) {
 	return c, nil
 }
 
+// agree compares the endings of the logs, without folding anything, and
+// reports whether that was enough because they are equal.
+func (c *Convergence) agree(ctx context.Context, sources []*Source) bool {
+	endings := make([]*ending, len(sources))
+	each(sources, func(i int, s *Source) { endings[i] = s.ending(ctx) })
+	for _, t := range endings {
+		if t == nil || len(t.heads) == 0 || !slices.Equal(t.heads, endings[0].heads) {
+			return false
+		}
+	}
+	each(sources, func(i int, _ *Source) { endings[i].plain = endings[i].sum() })
+	names := new(Names)
+	for i, t := range endings {
+		if !t.plain || t.digest != endings[0].digest || sources[i].incomplete() != nil {
+			return false
+		}
+		c.Sides[i] = Side{Mark: t.mark(sources[i].Name), Node: sources[i].Node(), Cluster: cmp.Or(t.cluster(), sources[i].ClusterName())}
+		t.learn(names)
+	}
+	for _, h := range endings[0].heads {
+		c.Origins = append(c.Origins, OriginCheck{Log: h.Log, Name: names.Log(h.Log), Heads: slices.Repeat([]uint64{h.Seq}, len(sources)), Verdict: Equal})
+	}
+	slices.SortFunc(c.Origins, func(a, b OriginCheck) int { return compareNames(a.Name, b.Name) })
+	c.judge()
+	return true
+}
+
+// each runs do for every source, all at once.
+func each(sources []*Source, do func(i int, s *Source)) {
+	var wg sync.WaitGroup // each goroutine ends with its own source
+	for i, s := range sources {
+		wg.Go(func() { do(i, s) })
+	}
+	wg.Wait()
+}
+
 // load folds every side up to its end, all at once.
 func (c *Convergence) load(ctx context.Context, sources []*Source) error {
 	errs := make([]error, len(sources))
-	var wg sync.WaitGroup // each goroutine ends with the fold of its own source
-	for i, source := range sources {
-		wg.Go(func() {
-			m, err := source.StateAt(ctx, Head(), Natural)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			c.Sides[i] = Side{Mark: m.Mark, Node: source.Node(), Cluster: source.ClusterName(), Damage: m.Damage,
-				source: source, state: m.State, names: m.Names}
-			if name := m.State.Cluster().Name; name != "" {
-				c.Sides[i].Cluster = name
-			}
-		})
-	}
-	wg.Wait()
+	each(sources, func(i int, source *Source) {
+		m, err := source.StateAt(ctx, Head(), Natural)
+		if err != nil {
+			errs[i] = err
+			return
+		}
+		c.Sides[i] = Side{Mark: m.Mark, Node: source.Node(), Cluster: source.ClusterName(), Damage: m.Damage,
+			source: source, state: m.State, names: m.Names}
+		if name := m.State.Cluster().Name; name != "" {
+			c.Sides[i].Cluster = name
+		}
+		if d := source.incomplete(); d != nil {
+			c.Sides[i].Damage = mergeDamage(c.Sides[i].Damage, []Damage{*d})
+		}
+	})
 	return errors.Join(errs...)
 }
 

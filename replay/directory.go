@@ -21,6 +21,8 @@ type directory struct {
 	abs  string
 	list []segment
 
+	incomplete *Damage // what the list of segments shows to be wrong, without reading one
+
 	mu   sync.Mutex         // guards idle
 	idle []*eventlog.Reader // their listings and buffers are used again
 }
@@ -69,6 +71,9 @@ func openDirectory(path string) (*directory, error) {
 	segments, err := r.Segments()
 	if err != nil {
 		return nil, err
+	}
+	if errors.As(r.Listed(), &corrupt) {
+		d.incomplete = &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, From: corrupt.Index, Reason: corrupt.Reason}
 	}
 	for _, s := range segments {
 		d.list = append(d.list, segment{first: s.First, file: d.name(s.File)})

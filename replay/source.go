@@ -162,6 +162,15 @@ func (s *Source) locate(ctx context.Context, id events.ID) (uint64, error) {
 	return segments[lo-1].first, nil
 }
 
+// incomplete says what its list of segments shows to be wrong with a log,
+// without reading it: one is missing, or has not the size it had.
+func (s *Source) incomplete() *Damage {
+	if d, ok := s.feed.(*directory); ok {
+		return d.incomplete
+	}
+	return nil
+}
+
 // Node returns the node whose log this is, or "" when that is not known.
 func (s *Source) Node() string { return s.node }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -45,6 +46,7 @@ func (a *app) runConverge(words []string) error {
 	if len(sources) < 2 {
 		return usagef("converge compares two logs or more")
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(200)) // it is soon over
 	c, err := replay.Converge(a.ctx, sources...)
 	if err != nil {
 		return err

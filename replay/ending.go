@@ -1,0 +1,321 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// ending is how a log ends: its heads, and the bytes of the events that own
+// the registers there. It is what logs that agree need to be told by, and is
+// made from the last segment alone, without building the state:
+//
+//	snapshot  heads, owners        what the segment begins with
+//	event     head of its log      must be the next of its log
+//	          owner, if it wins    by its stamp, as in projection
+//	event     ...
+//
+// Whatever is not as plain as that (damage, a received state, something
+// forgotten, a log that has forked, a gap) has no ending, and is folded.
+type ending struct {
+	heads  []projection.LogHead // sorted by log
+	recent int                  // the head of the last event
+	owners []owner
+	slots  []int32 // of owners, plus 1, by the hash of their registers; a power of two
+	seed   maphash.Seed
+	room   []byte // for bytes that are kept
+	index  uint64 // of the last record
+	digest events.Digest
+	plain  bool
+}
+
+// owner is the event that owns a register.
+type owner struct {
+	hash  uint64
+	name  []byte // of the register; its memory is never written again
+	raw   []byte
+	own   bool // raw is nobody else's memory
+	stamp events.Stamp
+}
+
+// ending reads the last segment. It answers nil when there is no plain ending.
+func (s *Source) ending(ctx context.Context) *ending {
+	segments := s.feed.segments()
+	last := len(segments) - 1
+	t := &ending{seed: maphash.MakeSeed(), slots: make([]int32, 1<<13), plain: true}
+	begun := false
+	for e, err := range s.feed.entries(ctx, segments[last].first) {
+		switch {
+		case err != nil:
+			return nil
+		case !begun && e.Base && e.Index == segments[last].first:
+			t.plain = len(e.Snapshot) == 0 && last == 0 || t.begin(e.Snapshot)
+		case !begun || !e.IsEvent():
+			return nil
+		default:
+			t.plain = t.take(e)
+		}
+		if begun, t.index = true, e.Index; !t.plain {
+			return nil
+		}
+	}
+	if !begun {
+		return nil
+	}
+	return t
+}
+
+// begin takes up a snapshot, in the layout that projection draws. It reports
+// whether it is a plain one.
+func (t *ending) begin(b []byte) bool {
+	const head, tail = 2 + 48, 2 + events.DigestSize + 2 + 16
+	m, ok := marksOfSnapshot(b)
+	if !ok || len(b) < 2+tail {
+		return false
+	}
+	b = bytes.Clone(b[2 : len(b)-tail])
+	for range len(m) {
+		h := projection.LogHead{Head: events.Head{Log: events.LogID(b[2:]), Seq: binary.BigEndian.Uint64(b[18:]), Chain: events.Chain(b[34:])},
+			Time: events.Timestamp(binary.BigEndian.Uint64(b[26:]))}
+		if n := len(t.heads); n > 0 && t.heads[n-1].Log.Compare(h.Log) >= 0 {
+			return false
+		}
+		t.heads, b = append(t.heads, h), b[head:]
+	}
+	t.owners = make([]owner, 0, len(b)/128+64)
+	var before []byte
+	for len(b) > 0 {
+		raw, rest := field(b, 3<<3|2)
+		k, ok := sketchOf(raw)
+		if b = rest; raw == nil || !ok || bytes.Compare(before, k.register) >= 0 {
+			return false
+		}
+		before = k.register
+		o := t.add(maphash.Bytes(t.seed, before), before)
+		o.raw, o.stamp = raw, k.stamp()
+	}
+	return true
+}
+
+// take takes up an event, and reports whether it is a plain one.
+func (t *ending) take(e *Entry) bool {
+	k, ok := sketchOf(e.raw)
+	if !ok {
+		return false
+	}
+	h := t.head(k.log)
+	if h.Seq+1 != k.seq {
+		return false
+	}
+	h.Seq, h.Time, h.Chain = k.seq, max(h.Time, k.time), k.chain
+	if k.register == nil {
+		return true
+	}
+	hash := maphash.Bytes(t.seed, k.register)
+	o := t.find(hash, k.register)
+	if o == nil {
+		o = t.add(hash, append(t.keep(len(k.register)), k.register...))
+	} else if o.stamp.Version >= k.version {
+		c := o.stamp.Compare(k.stamp())
+		if c >= 0 {
+			return c > 0 // else it is one name for two events
+		}
+	}
+	if !o.own || cap(o.raw) < len(e.raw) {
+		o.raw, o.own = t.keep(len(e.raw)+8), true
+	}
+	o.raw, o.stamp = append(o.raw[:0], e.raw...), k.stamp()
+	return true
+}
+
+// keep returns memory for so many bytes.
+func (t *ending) keep(n int) []byte {
+	if n > len(t.room) {
+		t.room = make([]byte, max(n, 64<<10))
+	}
+	b := t.room[:0:n]
+	t.room = t.room[n:]
+	return b
+}
+
+// head returns the head of a log, which is that of nothing when it is new.
+func (t *ending) head(log events.LogID) *projection.LogHead {
+	if t.recent < len(t.heads) && t.heads[t.recent].Log == log {
+		return &t.heads[t.recent]
+	}
+	i, ok := slices.BinarySearchFunc(t.heads, log, func(h projection.LogHead, log events.LogID) int { return h.Log.Compare(log) })
+	if !ok {
+		t.heads = slices.Insert(t.heads, i, projection.LogHead{Head: events.Head{Log: log}})
+	}
+	t.recent = i
+	return &t.heads[i]
+}
+
+// find returns the owner of a register, or nil.
+func (t *ending) find(hash uint64, register []byte) *owner {
+	mask := uint64(len(t.slots) - 1)
+	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
+		if o := &t.owners[t.slots[at]-1]; o.hash == hash && bytes.Equal(o.name, register) {
+			return o
+		}
+	}
+	return nil
+}
+
+// add adds a register.
+func (t *ending) add(hash uint64, name []byte) *owner {
+	t.owners = append(t.owners, owner{hash: hash, name: name})
+	if 2*len(t.owners) <= len(t.slots) {
+		t.settle(hash, len(t.owners))
+		return &t.owners[len(t.owners)-1]
+	}
+	t.slots = make([]int32, 2*len(t.slots))
+	for i := range t.owners {
+		t.settle(t.owners[i].hash, i+1)
+	}
+	return &t.owners[len(t.owners)-1]
+}
+
+// settle gives owner n-1 a slot.
+func (t *ending) settle(hash uint64, n int) {
+	mask := uint64(len(t.slots) - 1)
+	at := hash & mask
+	for ; t.slots[at] != 0; at = (at + 1) & mask {
+	}
+	t.slots[at] = int32(n)
+}
+
+// sum computes the digest, which projection describes, and reports whether
+// the ending is a plain one.
+func (t *ending) sum() bool {
+	for i := range t.owners {
+		o := &t.owners[i]
+		if !o.plain() {
+			return false
+		}
+		hash := sha256.Sum256(o.raw)
+		t.digest.State = t.digest.State.Add(events.SumOf(hash[:]))
+	}
+	for i := range t.heads {
+		t.digest.Vector = t.digest.Vector.Add(t.heads[i].Sum())
+	}
+	t.digest.Logs = uint32(len(t.heads))
+	return true
+}
+
+// plain reports whether the register is neither that of something forgotten
+// nor that of a log that has forked.
+func (o *owner) plain() bool {
+	switch kind, _, _ := bytes.Cut(o.name, []byte("/")); string(kind) {
+	case events.KindCollected:
+		return false
+	case events.KindLog:
+		k, _ := glanceAt(o.raw)
+		return string(k.typ) != string(events.LogForked)
+	}
+	return true
+}
+
+// event returns the event that owns a register.
+func (t *ending) event(register string) (events.Event, bool) {
+	o := t.find(maphash.String(t.seed, register), []byte(register))
+	if o == nil {
+		return events.Event{}, false
+	}
+	e, err := events.Decode(o.raw)
+	return e, err == nil
+}
+
+// learn takes up whose logs are whose.
+func (t *ending) learn(n *Names) {
+	for i := range t.heads {
+		if e, ok := t.event(events.LogRegister(t.heads[i].Log)); ok {
+			n.Learn(&e)
+		}
+	}
+}
+
+// cluster returns the name of the cluster, "" when it is not configured.
+func (t *ending) cluster() string {
+	if e, ok := t.event(events.ConfigRegister); ok {
+		if p, err := e.Payload(); err == nil {
+			if c, ok := p.(*events.ClusterConfig); ok {
+				return c.Name
+			}
+		}
+	}
+	return ""
+}
+
+// mark returns where the ending is.
+func (t *ending) mark(log string) Mark {
+	m := Mark{Log: log, Point: Head().String(), Axis: Known, Index: t.index, Digest: t.digest}
+	for i := range t.heads {
+		m.Events += t.heads[i].Seq
+		m.Time = max(m.Time, t.heads[i].Time)
+	}
+	return m
+}
+
+// sketch is what the fields of an event say that decide who wins, read without
+// making anything of them.
+type sketch struct {
+	glance
+	version uint64
+	rank    uint8
+	chain   events.Chain
+}
+
+func (k *sketch) stamp() events.Stamp {
+	return events.Stamp{Version: k.version, Rank: k.rank, Time: k.time, Log: k.log, Seq: k.seq}
+}
+
+// sketchOf reads all fields of an encoded event. It refuses what is no event
+// by its form; of the names and the body it says nothing.
+func sketchOf(b []byte) (k sketch, ok bool) {
+	const chain = 2 + len(k.chain)
+	n := len(b) - chain
+	if n < 0 || b[n] != 15<<3|2 || b[n+1] != byte(len(k.chain)) {
+		return k, false
+	}
+	k.chain = events.Chain(b[n+2:])
+	if k.glance, ok = glanceAt(b[:n]); !ok || k.log.IsZero() || k.seq == 0 || k.time == 0 || k.time > events.MaxTimestamp {
+		return k, false
+	}
+	_, size := binary.Uvarint(b[19:])
+	rest := b[19+size+9 : n]
+	for last := byte(0); len(rest) > 0; {
+		tag := rest[0]
+		num := tag >> 3
+		if num <= last || num >= byte(len(eventTags)) || tag != eventTags[num] {
+			return k, false // of a later version perhaps
+		}
+		last = num
+		value, n := binary.Uvarint(rest[1:])
+		if n <= 0 || value == 0 {
+			return k, false
+		}
+		if rest = rest[1+n:]; tag&7 == 2 {
+			if value > uint64(len(rest)) {
+				return k, false
+			}
+			rest = rest[value:]
+		}
+		switch num {
+		case 6:
+			k.version = value
+		case 7:
+			k.rank, ok = uint8(value), value <= 255
+		}
+	}
+	return k, ok && k.version <= events.MaxVersion && (k.register != nil || k.version == 0 && k.rank == 0)
+}
+
+// eventTags are the tags of the fields of an event behind its time.
+var eventTags = [...]byte{4: 4<<3 | 2, 5: 5<<3 | 2, 6: 6 << 3, 7: 7 << 3, 8: 8<<3 | 2, 9: 9<<3 | 2, 10: 10 << 3, 11: 11<<3 | 2}
