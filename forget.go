@@ -23,7 +23,9 @@ import (
 // monotonic clock: a wall clock that jumps forgets nothing, and a coordinator
 // that restarts waits a whole day again. A member that is failed holds
 // everything up until it returns or is removed; one that has left has said all
-// that it had to say, and whoever returns learns before it speaks. For a day
+// that it had to say, and whoever returns learns before it speaks. (What a node
+// writes that returned unheard, behind a split longer than a day, is void below
+// the floor, as is what a copy older than a day writes.) For a day
 // after a fork came to be known nothing is forgotten either.
 
 // forgetAfter is for how long this process must have known a floor.

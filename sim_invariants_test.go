@@ -24,8 +24,8 @@ type simLedger struct {
 	newest  map[events.LogID]events.Head
 	states  map[simVector]events.Sum
 	tokens  map[projection.Token]string
-	byHand  map[string]bool // partitions assigned by hand since the last balancing
-	flaps   int             // accusations
+	byHand  map[string]events.Stamp // partitions assigned by hand and not balanced since
+	flaps   int                     // accusations
 	commits int
 }
 
@@ -37,7 +37,7 @@ type simVector struct {
 func newSimLedger() *simLedger {
 	return &simLedger{events: make(map[events.ID]*events.Event), owner: make(map[events.LogID]string),
 		forked: make(map[events.LogID]bool), newest: make(map[events.LogID]events.Head),
-		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string), byHand: make(map[string]bool)}
+		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string), byHand: make(map[string]events.Stamp)}
 }
 
 // What follows is checked after every step that can break it.
@@ -56,13 +56,13 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 	}
 	c := *e
 	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
-	if e.Type == events.PartitionAssigned {
+	if h := w.byID[l.owner[e.Log]]; e.Type == events.PartitionAssigned && h != nil && h.cluster == simCluster {
 		if a, err := e.Payload(); err == nil {
-			switch a.(*events.Assignment).Trigger {
-			case simByHand:
-				l.byHand[e.Register] = true
-			case coordination.TriggerBalance:
-				clear(l.byHand)
+			switch at, ok := l.byHand[e.Register]; {
+			case a.(*events.Assignment).Trigger == simByHand:
+				l.byHand[e.Register] = e.Stamp()
+			case ok && a.(*events.Assignment).Trigger == coordination.TriggerBalance && e.Stamp().Compare(at) > 0:
+				delete(l.byHand, e.Register)
 			}
 		}
 	}
@@ -508,8 +508,9 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 }
 
 // unheardOf reports whether tombstones were collected by somebody who had never
-// heard of a log: its writer was no member to wait for, and what it wrote below
-// the floor is void. A real day is longer than news takes.
+// heard of a log, or that its writer returned after it had left: it was no
+// member to wait for, and what it wrote below the floor is void. A real day is
+// longer than news takes.
 func (w *simWorld) unheardOf(log events.LogID) bool {
 	for _, id := range w.ledger.ids {
 		e := w.ledger.events[id]
@@ -520,8 +521,26 @@ func (w *simWorld) unheardOf(log events.LogID) bool {
 		if err != nil {
 			continue
 		}
-		if !slices.ContainsFunc(p.(*events.Collection).Stable, func(s string) bool { return strings.HasPrefix(s, log.String()) }) {
+		stable := p.(*events.Collection).Stable
+		i := slices.IndexFunc(stable, func(s string) bool { return strings.HasPrefix(s, log.String()+":") })
+		if i < 0 {
 			return true
+		}
+		seq, err := strconv.ParseUint(stable[i][len(log.String())+1:], 10, 64)
+		if err == nil && w.ledger.hadLeft(log, seq) {
+			return true
+		}
+	}
+	return false
+}
+
+// hadLeft reports whether the writer of a log had left by an event of it.
+func (l *simLedger) hadLeft(log events.LogID, seq uint64) bool {
+	for ; seq > 0; seq-- {
+		if e := l.events[events.ID{Log: log, Seq: seq}]; e != nil {
+			if kind, _ := events.SplitRegister(e.Register); kind == events.KindNode {
+				return e.Type == events.NodeLeft
+			}
 		}
 	}
 	return false

@@ -143,6 +143,9 @@ func (p *simProc) knowsAddressOf(q *simProc) bool {
 // settle waits until all nodes agree, and then until all is as it should be.
 func (w *simWorld) settle(healed int64) (agreed, settled int64) {
 	limit := 45_000 + simSyncInterval*roundsToAgree(len(w.live()))
+	if w.extinct() {
+		return 0, 0
+	}
 	agreed = -1
 	for w.now < healed+limit {
 		if w.run(w.now+250, nil); w.everybodyIsUp() && w.agrees() {
@@ -163,6 +166,14 @@ func (w *simWorld) settle(healed int64) (agreed, settled int64) {
 	name, text, _ := strings.Cut(wrong, ": ")
 	w.violated(name, "%s, %d ms after the network was healed:%s", text, w.now-healed, w.portrait())
 	return agreed, 0
+}
+
+// extinct reports whether no node is left that has ever spoken: those that were
+// still joining wait for ever for somebody to learn from, as they must.
+func (w *simWorld) extinct() bool {
+	return !slices.ContainsFunc(w.hosts, func(h *simHost) bool {
+		return h.cluster == simCluster && !h.gone && (h.proc == nil || h.proc.k.spoken || h.proc.k.member(h.id) || len(h.seeds) > 0)
+	})
 }
 
 // everybodyIsUp starts whoever is down and should not be: somebody looks after
