@@ -29,17 +29,18 @@ type Decoder struct {
 // recentNames is how many recent has; a power of two.
 const recentNames = 1 << 13
 
-// place returns where in recent a name may be: what tells names apart is
-// mostly at their end.
+// place returns where in recent a name may be. Names of one kind mostly end in
+// numbers: those that are near each other share no place.
 func place(b []byte) uint32 {
-	h := uint32(len(b)) * 0x9e3779b1
-	if n := len(b); n >= 4 {
-		h ^= binary.LittleEndian.Uint32(b[n-4:])
+	n := len(b)
+	h := uint32(n) * 2731
+	if n >= 4 {
+		v := binary.LittleEndian.Uint32(b[n-4:]) & 0x0f0f0f0f
+		h += v>>24 + v>>16&15*10 + v>>8&15*100 + v&15*1000
 	} else if n > 0 {
-		h ^= uint32(b[n-1])
+		h += uint32(b[n-1])
 	}
-	h *= 0x85ebca6b
-	return h >> (32 - 13)
+	return h % recentNames
 }
 
 // maxNames bounds the memory of a Decoder that is fed ever new names: about
@@ -56,7 +57,19 @@ func (d *Decoder) Decode(b []byte) (Event, error) {
 	return e, nil
 }
 
+// DecodeInto is like Decode, and puts the event in place of *e, which is the
+// zero Event after an error. It saves those who look at very many events the
+// copying of them.
+func (d *Decoder) DecodeInto(e *Event, b []byte) error {
+	if err := d.decode(e, b); err != nil {
+		*e = Event{}
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
 func (d *Decoder) decode(e *Event, b []byte) error {
+	*e = Event{}
 	if len(b) > MaxEventSize {
 		return fmt.Errorf("%d bytes, at most %d", len(b), MaxEventSize)
 	}
@@ -66,8 +79,11 @@ func (d *Decoder) decode(e *Event, b []byte) error {
 	}
 	e.raw = b
 	e.Chain = Chain(b[n+2:])
-	if err := d.decodeFields(e, b[:n]); err != nil {
-		return err
+	if !d.decodeUsual(e, b[:n]) {
+		*e = Event{raw: e.raw, Chain: e.Chain}
+		if err := d.decodeFields(e, b[:n]); err != nil {
+			return err
+		}
 	}
 	if e.Cause.Log.IsZero() {
 		if e.Cause.Seq != 0 {
@@ -78,6 +94,91 @@ func (d *Decoder) decode(e *Event, b []byte) error {
 	}
 	return e.checkNumbers()
 }
+
+// decodeUsual reads the fields in the one order in which this version writes
+// them, without a look at each tag's meaning: nearly every event is of this
+// kind. It answers false for everything else, be it wrong or only of a later
+// version; decodeFields then says which.
+func (d *Decoder) decodeUsual(e *Event, b []byte) bool {
+	const log, seq, time, typ = byte(fieldLog<<3) | wireBytes, byte(fieldSeq << 3), byte(fieldTime<<3) | wireFixed64, byte(fieldType<<3) | wireBytes
+	if len(b) < 20 || b[0] != log || b[1] != byte(len(e.Log)) || b[18] != seq {
+		return false
+	}
+	e.Log = LogID(b[2:18])
+	r := usual{b: b, at: 18}
+	e.Seq = r.number(seq)
+	if len(b) < r.at+9 || b[r.at] != time {
+		return false
+	}
+	e.Time = Timestamp(binary.LittleEndian.Uint64(b[r.at+1:]))
+	r.at += 9
+	var ok [3]bool
+	var s string
+	s, ok[0] = d.usualName("type", r.bytes(typ), MaxTypeLength)
+	e.Type = Type(s)
+	e.Register, ok[1] = d.usualName("register", r.bytes(byte(fieldRegister<<3)|wireBytes), MaxRegister)
+	e.Version = r.number(byte(fieldVersion << 3))
+	rank := r.number(byte(fieldRank << 3))
+	e.Rank = uint8(rank)
+	e.Actor, ok[2] = d.usualName("actor", r.bytes(byte(fieldActor<<3)|wireBytes), MaxActorLength)
+	if cause := r.bytes(byte(fieldCauseLog<<3) | wireBytes); cause != nil {
+		if setLogID(&e.Cause.Log, cause) != nil {
+			return false
+		}
+	}
+	e.Cause.Seq = r.number(byte(fieldCauseSeq << 3))
+	if e.Body = r.bytes(byte(fieldBody<<3) | wireBytes); e.Body != nil {
+		e.bodyAt = r.at - len(e.Body)
+	}
+	return !r.bad && r.at == len(b) && ok[0] && ok[1] && ok[2] && e.Type != "" && e.Seq != 0 && rank <= 255
+}
+
+// usualName is name for a field that may be left out.
+func (d *Decoder) usualName(what string, b []byte, most int) (string, bool) {
+	if b == nil {
+		return "", true
+	}
+	s, err := d.name(what, b, most)
+	return s, err == nil
+}
+
+// usual reads fields that come in a known order.
+type usual struct {
+	b   []byte
+	at  int
+	bad bool
+}
+
+// number reads a number if it comes next, and returns 0 otherwise.
+func (r *usual) number(tag byte) uint64 {
+	if r.at >= len(r.b) || r.b[r.at] != tag {
+		return 0
+	}
+	v, n := uvarint(r.b[r.at+1:])
+	if n <= 0 || v == 0 {
+		r.fail()
+		return 0
+	}
+	r.at += 1 + n
+	return v
+}
+
+// bytes reads a field of bytes if it comes next, and returns nil otherwise.
+func (r *usual) bytes(tag byte) []byte {
+	if r.at >= len(r.b) || r.b[r.at] != tag {
+		return nil
+	}
+	size, n := uvarint(r.b[r.at+1:])
+	if from := r.at + 1 + n; n > 0 && size > 0 && size <= uint64(len(r.b)-from) {
+		r.at = from + int(size)
+		return r.b[from:r.at:r.at]
+	}
+	r.fail()
+	return nil
+}
+
+// fail ends the reading: nothing comes next any more.
+func (r *usual) fail() { r.bad, r.at = true, len(r.b) }
 
 // decodeFields reads the fields 1 to 14. All their tags are one byte.
 func (d *Decoder) decodeFields(e *Event, b []byte) error {

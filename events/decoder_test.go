@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -287,4 +288,76 @@ func TestDecoderKeepsLimitsApart(t *testing.T) {
 func chainAfter(prev events.Chain, b []byte) []byte {
 	sum := sha256.Sum256(append(prev[:], b...))
 	return data(15, string(sum[:16])).data
+}
+
+// The quick way to decode must take nothing that the careful one refuses, and
+// make the same of it, whatever bytes were changed.
+func TestDecodeUsual(t *testing.T) {
+	r := chance(t)
+	took := 0
+	for range 400 {
+		e, _ := r.sealed(t)
+		for range 40 {
+			b := bytes.Clone(e.Raw())
+			for range r.IntN(3) {
+				b[r.IntN(len(b))] = byte(r.number(255))
+			}
+			usual, full, ok, err := events.DecodeBothWays(b)
+			if ok {
+				took++
+			}
+			if err == nil && !reflect.DeepEqual(usual, full) {
+				t.Fatalf("%x: %+v, want %+v", b, usual, full)
+			}
+			if usual.Seq != 0 && err != nil {
+				t.Fatalf("%x: taken, but %v", b, err)
+			}
+			var into events.Event
+			if got := new(events.Decoder).DecodeInto(&into, b); (got == nil) != (usual.Seq != 0) || got != nil && into.Seq != 0 {
+				t.Fatalf("%x: DecodeInto says %v and leaves %+v", b, got, into)
+			}
+		}
+	}
+	if took == 0 {
+		t.Fatal("no event went the quick way")
+	}
+}
+
+// What the shortcut for assignments lets pass Payload lets pass.
+func TestCheckAssignmentShortcut(t *testing.T) {
+	r := chance(t)
+	passed := 0
+	for range 4000 {
+		b := r.body(events.PartitionAssigned)
+		if r.IntN(2) == 0 && len(b) > 0 {
+			b[r.IntN(len(b))] = byte(r.number(255))
+		}
+		if events.CheckAssignment(b) {
+			passed++
+			if err := events.DecodePayload(new(events.Assignment), b); err != nil {
+				t.Fatalf("%x: %v", b, err)
+			}
+		}
+	}
+	if passed == 0 {
+		t.Fatal("nothing passed")
+	}
+}
+
+// CopyInto makes what CloneInto makes, in the buffer of what was there.
+func TestCopyInto(t *testing.T) {
+	r := chance(t)
+	var kept events.Event
+	for range 200 {
+		e, _ := r.sealed(t)
+		want := e.Clone()
+		e.CopyInto(&kept)
+		if !reflect.DeepEqual(kept, want) {
+			t.Fatalf("%+v, want %+v", kept, want)
+		}
+		clear(e.Raw())
+		if !reflect.DeepEqual(kept, want) {
+			t.Fatal("the copy shares bytes")
+		}
+	}
 }

@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"unicode"
@@ -75,6 +76,19 @@ func (e *Event) CloneInto(buf []byte) Event {
 	return c
 }
 
+// CopyInto puts a copy of e, which shares no bytes with it, in place of *dst. It
+// uses the buffer of the event there: dst must be the only one who has that.
+func (e *Event) CopyInto(dst *Event) {
+	raw := append(dst.raw[:0], e.raw...)
+	*dst = *e
+	dst.raw = raw
+	if len(e.raw) == 0 {
+		dst.raw, dst.Body = nil, bytes.Clone(e.Body)
+	} else if e.Body != nil {
+		dst.Body = raw[e.bodyAt : e.bodyAt+len(e.Body) : e.bodyAt+len(e.Body)]
+	}
+}
+
 // Clone returns a copy of e that shares no bytes with it.
 func (e *Event) Clone() Event { return e.CloneInto(nil) }
 
@@ -120,14 +134,7 @@ func checkText(what string, s []byte, least, most int) error {
 	if len(s) < least || len(s) > most {
 		return fmt.Errorf("%s of %d bytes, want %d to %d", what, len(s), least, most)
 	}
-	ascii := true
-	for _, c := range s {
-		if c < ' ' || c == 0x7f {
-			return fmt.Errorf("%s has a control character", what)
-		}
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	if ascii {
+	if isPlain(s) {
 		return nil
 	}
 	if !utf8.Valid(s) {
@@ -137,6 +144,25 @@ func checkText(what string, s []byte, least, most int) error {
 		return fmt.Errorf("%s has a control character", what)
 	}
 	return nil
+}
+
+// isPlain reports whether s is ASCII without control characters, as nearly all
+// text is. It looks at eight bytes at a time.
+func isPlain(s []byte) bool {
+	const ones = 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		v := binary.LittleEndian.Uint64(s)
+		del := v ^ 0x7f*ones
+		if (v|(v-' '*ones)|(del-ones)&^del)&(0x80*ones) != 0 { // not ASCII, below a space, or 7F
+			return false
+		}
+	}
+	for _, c := range s {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // CheckNodeID reports whether id can name a node: 1 to 64 letters, digits,

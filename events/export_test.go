@@ -55,3 +55,21 @@ func ReferenceJSON(e Event) ([]byte, error) {
 	}
 	return json.Marshal(j)
 }
+
+// DecodeBothWays decodes b the way that most events go, which may decline, and
+// the way that knows everything.
+func DecodeBothWays(b []byte) (usual, full Event, ok bool, err error) {
+	var d Decoder
+	if d.decode(&usual, b) != nil {
+		return Event{}, full, false, nil
+	}
+	end := len(b) - chainSize
+	full = Event{raw: b, Chain: Chain(b[end+2:])}
+	if err = d.decodeFields(&full, b[:end]); err == nil && full.Cause.Seq != 0 && full.Cause.Log.IsZero() {
+		full.Cause.Log = full.Log
+	}
+	return usual, full, d.decodeUsual(&Event{}, b[:end]), err
+}
+
+// CheckAssignment is the shortcut of CheckPayload.
+func CheckAssignment(b []byte) bool { return checkAssignment(b) }

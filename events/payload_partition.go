@@ -49,27 +49,18 @@ func (p *Assignment) set(f field) error {
 // checkAssignment reports whether b is the body of an assignment without
 // anything out of the ordinary. Of what it refuses Payload decides.
 func checkAssignment(b []byte) bool {
+	r := usual{b: b}
+	number := r.number(1 << 3)
 	items := 0
-	for at := 0; at < len(b); {
-		f, n := nextField(b[at:])
-		if n < 0 {
-			return false
-		}
-		at += n
-		switch f.num {
-		case 1:
-			if f.typ != wireVarint || f.value > maxSmall {
+	for field := byte(2); field <= 5; field++ {
+		for tag := field<<3 | wireBytes; r.at < len(b) && b[r.at] == tag; items++ {
+			s := r.bytes(tag)
+			if len(s) > maxText || !isPlain(s) {
 				return false
 			}
-		case 2, 3, 4, 5:
-			if items++; items > maxItems || f.typ != wireBytes || checkText("text", f.bytes, 0, maxText) != nil {
-				return false
-			}
-		default:
-			return false
 		}
 	}
-	return true
+	return !r.bad && r.at == len(b) && items <= maxItems && number <= maxSmall
 }
 
 // Rebalance frames a set of assignments that were decided together.

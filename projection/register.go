@@ -108,7 +108,7 @@ func beats(e, owner *events.Event) bool {
 // forgotten. A forgotten write that beats the owner takes the register with it:
 // who heard of both in another order has forgotten the owner already.
 func (s *State) write(e *events.Event) (won bool) {
-	r := s.registers[e.Register]
+	r := s.register(e.Register)
 	if r != nil && !beats(e, &r.event) {
 		return false
 	}
@@ -130,11 +130,40 @@ func (s *State) write(e *events.Event) (won bool) {
 	case r == nil:
 		r = s.addRegister(e.Register)
 		r.event = e.CloneInto(nil)
+	case spare(r.event.Raw(), len(e.Raw())) == nil:
+		r.event = e.CloneInto(nil)
 	default:
-		r.event = e.CloneInto(spare(r.event.Raw(), len(e.Raw())))
+		e.CopyInto(&r.event)
 	}
 	s.changed(r)
 	return true
+}
+
+// nearby is how many registers near has room for; a power of two.
+const nearby = 1 << 13
+
+// register returns the register of that name, or nil. Most events of a long
+// history write one of the same few thousand registers, whose names end in
+// numbers: those are found in a table in which numbers that are near each other
+// share no place.
+func (s *State) register(name string) *register {
+	n := len(name)
+	if s.near == nil || n < 4 {
+		if s.near == nil && len(s.order) >= 256 {
+			s.near = make([]*register, nearby)
+		}
+		return s.registers[name]
+	}
+	h := uint32(n)*2731 + uint32(name[n-1]&15) + uint32(name[n-2]&15)*10 + uint32(name[n-3]&15)*100 + uint32(name[n-4]&15)*1000
+	at := &s.near[h%nearby]
+	if r := *at; r != nil && !r.gone && r.event.Register == name {
+		return r
+	}
+	r := s.registers[name]
+	if r != nil {
+		*at = r
+	}
+	return r
 }
 
 // changed notes that a register has a new owner.

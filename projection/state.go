@@ -48,6 +48,7 @@ type State struct {
 	registers map[string]*register
 	order     []*register // all registers; sorted by name if sorted
 	sorted    bool
+	near      []*register // some of them, found without the map; nil until there are many
 
 	logs   map[events.LogID]*logHead
 	byLog  []*logHead                // sorted by log

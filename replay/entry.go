@@ -30,8 +30,7 @@ func (e *Entry) IsEvent() bool { return e.Snapshot == nil }
 
 // load decodes the event. It returns a *Damage when that cannot be done.
 func (e *Entry) load(d *events.Decoder) error {
-	var err error
-	if e.Event, err = d.Decode(e.raw); err != nil {
+	if err := d.DecodeInto(&e.Event, e.raw); err != nil {
 		return &Damage{File: e.File, Offset: e.Offset, Bytes: int64(e.Size), From: e.Index, Until: e.Index + 1, Reason: err.Error()}
 	}
 	return nil
