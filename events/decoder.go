@@ -22,6 +22,10 @@ func Decode(b []byte) (Event, error) {
 // Decoder decodes many events and makes the strings that they share only once.
 // The zero value is ready to use. Not safe for concurrent use.
 type Decoder struct {
+	// Owners says that no two of the events write the same register, so that
+	// the names of registers are not worth remembering.
+	Owners bool
+
 	names  map[string]string // all of them valid text
 	recent []string          // some of them, found without a map; nil until there are many
 }
@@ -116,7 +120,7 @@ func (d *Decoder) decodeUsual(e *Event, b []byte) bool {
 	var s string
 	s, ok[0] = d.usualName("type", r.bytes(typ), MaxTypeLength)
 	e.Type = Type(s)
-	e.Register, ok[1] = d.usualName("register", r.bytes(byte(fieldRegister<<3)|wireBytes), MaxRegister)
+	e.Register, ok[1] = d.ofRegisters().usualName("register", r.bytes(byte(fieldRegister<<3)|wireBytes), MaxRegister)
 	e.Version = r.number(byte(fieldVersion << 3))
 	rank := r.number(byte(fieldRank << 3))
 	e.Rank = uint8(rank)
@@ -131,6 +135,15 @@ func (d *Decoder) decodeUsual(e *Event, b []byte) bool {
 		e.bodyAt = r.at - len(e.Body)
 	}
 	return !r.bad && r.at == len(b) && ok[0] && ok[1] && ok[2] && e.Type != "" && e.Seq != 0 && rank <= 255
+}
+
+// ofRegisters returns the decoder for the names of registers: none, when they
+// are not worth remembering.
+func (d *Decoder) ofRegisters() *Decoder {
+	if d != nil && d.Owners {
+		return nil
+	}
+	return d
 }
 
 // usualName is name for a field that may be left out.
@@ -232,7 +245,7 @@ func (d *Decoder) set(e *Event, num protowire.Number, value uint64, data []byte)
 		s, err = d.name("type", data, MaxTypeLength)
 		e.Type = Type(s)
 	case fieldRegister:
-		e.Register, err = d.name("register", data, MaxRegister)
+		e.Register, err = d.ofRegisters().name("register", data, MaxRegister)
 	case fieldVersion:
 		e.Version = value
 	case fieldRank:

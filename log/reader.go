@@ -110,7 +110,7 @@ func (r *Reader) Listed() error {
 // be waited for. The first record of a segment that was listed before is not
 // looked for again: should it have been removed meanwhile, Next says so.
 func (r *Reader) Seek(index uint64) error {
-	if !r.knows(index) {
+	if i := r.segmentOf(index); i < 0 || r.segments[i].First != index {
 		if err := r.refresh(); err != nil {
 			return err
 		}
@@ -380,9 +380,15 @@ func (r *Reader) lookAhead() error {
 // and returns the end of the last whole batch.
 func (r *Reader) walkAhead(size int64) (a walker, before Record, whole int64, stop error) {
 	a = walker{src: r.src, file: r.at.File, index: r.w.index, off: r.w.off, limit: size}
+	if !r.w.keep { // then nobody has the memory, and nothing that was read is left
+		a.store, r.w.buf = r.w.store, nil
+	}
 	whole = a.off
 	for rec := (Record{}); ; {
 		if stop = a.next(&rec); stop != nil {
+			if !r.w.keep {
+				r.w.store = a.store
+			}
 			return a, before, whole, stop
 		}
 		before = rec

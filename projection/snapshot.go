@@ -150,7 +150,7 @@ func readRecords(b []byte) (*State, error) {
 	}
 	s := newState(owners, heads)
 	logs, cells := make([]logHead, heads), make([]register, owners)
-	var decoder events.Decoder
+	decoder := events.Decoder{Owners: true}
 	for n := 0; len(b) > 0; n++ {
 		size, k := protowire.ConsumeVarint(b[1:]) // countRecords checked both
 		value := b[1+k : 1+k+int(size) : 1+k+int(size)]
