@@ -71,12 +71,14 @@ func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
 }
 
 // part returns the events of segment i that are asked for, in local order:
-// all of them, or as many as can be among the newest.
+// all of them, or as many as can be among the newest. Along the axis true their
+// order says nothing.
 func (w *window) part(ctx context.Context, i int, yield func(*Entry, error) bool) ([]Entry, bool) {
 	part := newest[Entry]{}
 	if w.axis == Known {
 		part.limit = w.Limit
 	}
+	var least Key // of those that were kept when the others were given up
 	for e, err := range w.entries(ctx, i, i+1) {
 		var damage *Damage
 		if err != nil {
@@ -85,7 +87,14 @@ func (w *window) part(ctx context.Context, i int, yield func(*Entry, error) bool
 			}
 			continue
 		}
+		if w.axis == True && e.key().Compare(least) < 0 {
+			continue
+		}
 		part.add(e.keep(nil))
+		if n := len(part.ring); w.axis == True && w.Limit > 0 && n >= 64 && n >= 2*w.Limit {
+			part.ring = newestByKey(part.ring, w.Limit)
+			least = part.ring[w.Limit-1].key()
+		}
 	}
 	return slices.Collect(part.all(false)), true
 }
@@ -100,12 +109,23 @@ func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
 		*found = (*found)[:w.Limit]
 		return true
 	}
-	slices.SortFunc(*found, func(a, b Entry) int { return b.key().Compare(a.key()) })
+	*found = newestByKey(*found, w.Limit)
 	if w.Limit == 0 || len(*found) < w.Limit {
 		return false
 	}
-	*found = slices.Clip((*found)[:w.Limit])
+	*found = slices.Clip(*found)
 	at, err := w.source.marksAt(ctx, i)
 	oldest := cut{axis: True, key: (*found)[w.Limit-1].key()}
 	return err == nil && oldest.coversMarks(at)
+}
+
+// newestByKey sorts entries along the axis true, newest first, and gives up all
+// but the first so many; with limit 0 none.
+func newestByKey(list []Entry, limit int) []Entry {
+	slices.SortFunc(list, func(a, b Entry) int { return b.key().Compare(a.key()) })
+	if limit > 0 && len(list) > limit {
+		clear(list[limit:])
+		list = list[:limit]
+	}
+	return list
 }

@@ -177,7 +177,7 @@ func (m *merger) push(ctx context.Context, e *Entry) error {
 	} else {
 		kept = new(Entry)
 	}
-	*kept = e.keep(kept.raw)
+	kept.replace(e)
 	k := kept.key()
 	i := len(m.held)
 	if i > 0 && m.held[i-1].key().Compare(k) > 0 {
