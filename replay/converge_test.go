@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
@@ -234,5 +235,73 @@ func TestVerifyFindsForgery(t *testing.T) {
 		if c.Result != want {
 			t.Errorf("%+v", c)
 		}
+	}
+}
+
+// lie returns a state that says it is s and has forgotten one register.
+func lie(t *testing.T, s *projection.State, register string) *projection.State {
+	t.Helper()
+	var heads []projection.LogHead
+	for _, h := range s.Heads() {
+		heads = append(heads, projection.LogHead{Head: h, Time: s.Time(h.Log)})
+	}
+	var owners []events.Event
+	for name, e := range s.Registers("") {
+		if name != register {
+			owners = append(owners, e.Clone())
+		}
+	}
+	lying, err := projection.Assemble(heads, owners)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lying
+}
+
+// TestVerifyFindsLie: a snapshot that is well formed and is not the fold of
+// what comes before it. verify finds it wherever it is; converge, which starts
+// at the last one, when it is the last.
+func TestVerifyFindsLie(t *testing.T) {
+	for name, until := range map[string]int{"in the middle": 160, "at the end": 400} {
+		t.Run(name, func(t *testing.T) {
+			path := past(t, func(h *replaytest.History) {
+				n1, n2 := h.Node("n1"), h.Node("n2")
+				n1.Join("first")
+				n1.Set("lost", "v")
+				honest := projection.NewState()
+				for i := range 400 {
+					if i == 80 {
+						n1.State = lie(t, n1.State, events.ValueRegister("lost"))
+					}
+					if i == until {
+						for _, e := range n1.Events() {
+							honest.Apply(&e)
+						}
+						n1.State = honest
+					}
+					n1.Set("k", "v")
+				}
+				n2.Take(n1.Events()...)
+			})
+			if v, err := replay.Verify(context.Background(), open(t, path("n2"))); err != nil || v.Result != replay.Pass {
+				t.Fatalf("the honest log: %+v %v", v, err)
+			}
+			v, err := replay.Verify(context.Background(), open(t, path("n1")))
+			if err != nil || v.Result != replay.Fail {
+				t.Fatalf("%+v %v", v, err)
+			}
+			for _, c := range v.Checks {
+				if (c.Name == "snapshots") != (c.Result == replay.Fail) {
+					t.Errorf("%+v", c)
+				}
+			}
+			want := replay.Equal
+			if until == 400 {
+				want = replay.StateDiffers
+			}
+			if c := converge(t, path("n1"), path("n2")); c.Verdict != want {
+				t.Errorf("%s, want %s: %v", c.Verdict, want, c.Notes)
+			}
+		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
 
@@ -149,11 +150,58 @@ func TestMissingSegment(t *testing.T) {
 					t.Errorf("%s exits %d\n%s%s", command, code, out, errs)
 				}
 			}
+			whole := t.TempDir()
+			if err := os.CopyFS(whole, os.DirFS("n1")); err != nil {
+				t.Fatal(err)
+			}
+			if code, out, errs := run("converge", "n1", whole); code != 4 || strings.Contains(out, "equal") {
+				t.Errorf("converge exits %d\n%s%s", code, out, errs)
+			}
 			code, _, errs := run("state", "n1")
 			if want := map[bool]int{true: 4, false: 0}[name == "last"]; code != want {
 				t.Errorf("state exits %d, want %d: %s", code, want, errs)
 			}
 		})
+	}
+}
+
+// TestDamageInTheMiddle: what reads a damaged segment says so; what is answered
+// from the end of the log alone is not disturbed.
+func TestDamageInTheMiddle(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n := h.Node("n1")
+		n.Join("first node")
+		n.Configure(4, 1, events.ID{})
+		for i := range 200 {
+			n.Assign(i%4, []string{"n1"}, "test", "", events.ID{})
+		}
+		h.Close()
+	})
+	t.Chdir(dir)
+	if err := os.CopyFS("copy", os.DirFS("n1")); err != nil {
+		t.Fatal(err)
+	}
+	files := segmentsOf(t, "n1")
+	if len(files) < 5 {
+		t.Fatal("want many segments, have", len(files))
+	}
+	file := files[len(files)/2]
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-100] ^= 4
+	write(t, file, b)
+	for command, want := range map[string]int{
+		"verify n1": 4, "log n1": 4, "log n1 -o jsonl": 4, "log n1 --partition 2": 4, "blame partition/2 n1": 4,
+		"blame partition/2 n1 --history -o json": 4, "stats n1": 4, "check n1": 4, "timeline n1 -o t.html": 4,
+		"state n1": 0, "log n1 -n 3": 0, "converge n1 copy": 0, "verify copy": 0, "log copy": 0,
+	} {
+		if code, out, errs := run(strings.Fields(command)...); code != want {
+			t.Errorf("%s exits %d, want %d\n%s%s", command, code, want, out, errs)
+		}
 	}
 }
 
