@@ -9,11 +9,12 @@ func appendQuoted(b, s []byte) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
-				i++
-				continue
-			}
+		c := s[i]
+		if verbatim[c] {
+			i++
+			continue
+		}
+		if c < utf8.RuneSelf {
 			b = appendEscape(append(b, s[start:i]...), c)
 			i++
 			start = i
@@ -31,6 +32,15 @@ func appendQuoted(b, s []byte) []byte {
 	}
 	return append(append(b, s[start:]...), '"')
 }
+
+// verbatim says which bytes stand in a JSON string as they are, whatever is
+// around them.
+var verbatim = func() (ok [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		ok[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return ok
+}()
 
 const hexDigits = "0123456789abcdef"
 

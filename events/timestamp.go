@@ -40,6 +40,9 @@ const millisLayout = "2006-01-02T15:04:05.000Z"
 // String returns the text form of t.
 func (t Timestamp) String() string { return string(t.appendText(nil)) }
 
+// AppendText implements [encoding.TextAppender]. The error is always nil.
+func (t Timestamp) AppendText(b []byte) ([]byte, error) { return t.appendText(b), nil }
+
 // appendText is written out because every line of a printed log has a time:
 // time.Time.AppendFormat takes three times as long.
 func (t Timestamp) appendText(b []byte) []byte {

@@ -34,7 +34,7 @@ func (l *Line) AppendJSON(b []byte) []byte {
 	}
 	if l.Received > 0 {
 		b = append(b, `"received":"`...)
-		b = append(b, events.NewTimestamp(l.Received, 0).String()...)
+		b, _ = events.NewTimestamp(l.Received, 0).AppendText(b) // never fails
 		b = append(b, `",`...)
 	}
 	if owner := l.Names.Owner(l.Event.Log); owner != "" {
