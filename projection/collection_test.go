@@ -1,6 +1,7 @@
 package projection_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -105,5 +106,51 @@ func TestIllegibleCollection(t *testing.T) {
 				t.Error("it owns a register")
 			}
 		})
+	}
+}
+
+// TestManyRegisters: among so many registers that they are found without the
+// map, those that share a place there are told apart, and one that was forgotten
+// comes back as a new one.
+func TestManyRegisters(t *testing.T) {
+	a := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	want := make(map[string]events.Event)
+	write := func(kind events.Type, key string, version uint64) {
+		e := a.value(kind, key, version)
+		fold(t, s, e)
+		if have, ok := want[key]; !ok || have.Version < version {
+			want[key] = e
+		}
+	}
+	check := func() {
+		t.Helper()
+		for key, e := range want {
+			if have, _ := s.Register(events.ValueRegister(key)); have.ID() != e.ID() {
+				t.Fatalf("%s belongs to %s, want %s", key, have.ID(), e.ID())
+			}
+		}
+	}
+	for round := range uint64(4) {
+		for i := range 400 {
+			for _, form := range []string{"k%04d", "k%04d ", "kk%03d", "q%04d"} { // the last has the places of the first
+				write(events.ValueSet, fmt.Sprintf(form, i), 2+round-uint64(i%3)%2)
+				write(events.ValueSet, fmt.Sprintf(form, i+8192), 2+round)
+			}
+		}
+	}
+	check()
+	write(events.ValueDeleted, "k0007", 20)
+	settled := s.Clone()
+	fold(t, s, a.collect(20, settled, s))
+	if holds(s, "k0007") {
+		t.Fatal("not forgotten")
+	}
+	write(events.ValueSet, "k0007", 21)
+	write(events.ValueSet, "q0007", 21)
+	write(events.ValueSet, "k0007", 22)
+	check()
+	if len(want) != 8*400 {
+		t.Error(len(want))
 	}
 }
