@@ -46,6 +46,11 @@ func TestDegradedNode(t *testing.T) {
 		app.ill.Store(true)
 		took := b.until("n0 is degraded", 5*time.Second, b.nodes, degraded("n0", "the pump is broken"))
 		t.Logf("degraded everywhere after %v", took)
+		for _, ck := range b.nodes {
+			if got := metric(t, ck, "clusterkit_members_degraded"); got != "1" {
+				t.Errorf("%s counts %s degraded members, want 1", ck.NodeID(), got)
+			}
+		}
 		b.until("another coordinator", 5*time.Second, b.nodes, func(c *clusterkit.Cluster) bool {
 			return c.Coordinator != "n0" && c.Term == term+1
 		})
@@ -61,6 +66,9 @@ func TestDegradedNode(t *testing.T) {
 		})
 		app.ill.Store(false)
 		b.until("n0 is well", 15*time.Second, b.nodes, degraded("n0", ""))
+		if got := metric(t, b.nodes[1], "clusterkit_members_degraded"); got != "0" {
+			t.Errorf("%s degraded members are counted when all are well", got)
+		}
 		b.until("its share is back", time.Minute, b.nodes, balanced(4, 16, 3))
 		if c := b.nodes[0].Cluster(); c.Coordinator == "n0" || c.Term != term+1 {
 			t.Errorf("the role went back: %s in term %d", c.Coordinator, c.Term)

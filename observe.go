@@ -217,6 +217,9 @@ func (ck *ClusterKit) measured() metrics.State {
 	for i := range k.cluster.Nodes {
 		n := &k.cluster.Nodes[i]
 		countMember(&s.Members, n.Status)
+		if n.Degraded != "" && n.Status != projection.StatusLeft && n.Status != projection.StatusRemoved {
+			s.DegradedMembers++
+		}
 		if n.ID == ck.opt.NodeID || n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved {
 			continue
 		}

@@ -40,18 +40,19 @@ build_info{version,go_version}
 `
 
 // added are the metrics beyond that list, each with its reason in the help.
-const added = `sync_propagation_negative_delays_total degraded`
+const added = `sync_propagation_negative_delays_total degraded members_degraded`
 
 // busy is the state of a node in the middle of things.
 func busy() metrics.State {
 	return metrics.State{
-		Members:    metrics.Members{Alive: 3, Suspected: 1, Failed: 1, Leaving: 1, Left: 2, Removed: 4},
-		Partitions: metrics.Partitions{Assigned: 10, Underreplicated: 4, Unassigned: 2},
-		Owned:      metrics.Owned{Primary: 5, Replica: 9},
-		Log:        metrics.Log{LastIndex: 1234, Bytes: 5 << 20, Segments: 2},
-		Isolated:   true,
-		Degraded:   true,
-		Peers:      []metrics.Peer{{ID: "n2", Lag: 7}, {ID: "n3"}, {ID: "n4", Lag: -1}},
+		Members:         metrics.Members{Alive: 3, Suspected: 1, Failed: 1, Leaving: 1, Left: 2, Removed: 4},
+		Partitions:      metrics.Partitions{Assigned: 10, Underreplicated: 4, Unassigned: 2},
+		Owned:           metrics.Owned{Primary: 5, Replica: 9},
+		Log:             metrics.Log{LastIndex: 1234, Bytes: 5 << 20, Segments: 2},
+		Isolated:        true,
+		Degraded:        true,
+		DegradedMembers: 2,
+		Peers:           []metrics.Peer{{ID: "n2", Lag: 7}, {ID: "n3"}, {ID: "n4", Lag: -1}},
 	}
 }
 

@@ -13,6 +13,9 @@ type State struct {
 	// Degraded says that this node runs and is of little use: its disk is slow,
 	// or its application says that it is not well.
 	Degraded bool
+	// DegradedMembers counts the members, this node included, that have said so
+	// of themselves, have not left and were not removed. Members counts them too.
+	DegradedMembers int
 	// Peers are the members beside this node, without those that left or were
 	// removed. Whoever is not listed loses its series.
 	Peers []Peer
@@ -56,8 +59,8 @@ type Peer struct {
 
 // stateDescs describes the metrics that are read from a State.
 type stateDescs struct {
-	members, partitions, owned, isolated, degraded *prometheus.Desc
-	lastIndex, bytes, segments                     *prometheus.Desc
+	members, partitions, owned, isolated, degraded, ill *prometheus.Desc
+	lastIndex, bytes, segments                          *prometheus.Desc
 }
 
 func newStateDescs(b *builder) stateDescs {
@@ -68,6 +71,8 @@ func newStateDescs(b *builder) stateDescs {
 		isolated:   b.desc("isolated", "1 when other members are known and none is reachable, else 0."),
 		degraded: b.desc("degraded",
 			"1 when this node runs and is of little use, since its disk is slow or its application is not well, else 0."),
+		ill: b.desc("members_degraded",
+			"Members, this node included, that say of themselves that they are of little use; members counts them too."),
 		lastIndex: b.desc("log_last_index", "Index of the newest record of the log."),
 		bytes:     b.desc("log_size_bytes", "Size of all segments of the log."),
 		segments:  b.desc("log_segments", "Segments of the log."),
@@ -75,7 +80,7 @@ func newStateDescs(b *builder) stateDescs {
 }
 
 func (d *stateDescs) describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{d.members, d.partitions, d.owned, d.isolated, d.degraded, d.lastIndex, d.bytes, d.segments} {
+	for _, desc := range []*prometheus.Desc{d.members, d.partitions, d.owned, d.isolated, d.degraded, d.ill, d.lastIndex, d.bytes, d.segments} {
 		ch <- desc
 	}
 }
@@ -96,6 +101,7 @@ func (d *stateDescs) collect(ch chan<- prometheus.Metric, s *State) {
 
 	ch <- gauge(d.isolated, yes(s.Isolated))
 	ch <- gauge(d.degraded, yes(s.Degraded))
+	ch <- gauge(d.ill, float64(s.DegradedMembers))
 	ch <- gauge(d.lastIndex, float64(s.Log.LastIndex))
 	ch <- gauge(d.bytes, float64(s.Log.Bytes))
 	ch <- gauge(d.segments, float64(s.Log.Segments))
