@@ -393,7 +393,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	p.kill()
 	p = launch(t, nodeSpec{ID: "n0", Addr: "127.0.0.1:0", Dir: dir})
-	p.awaitView(t, "back", full(1, 16, 2))
+	p.awaitView(t, "back", full(1, 16, 2)) // which is so as soon as the log is read
+	p.awaitSpoken(t)
 	if !eventIDs(t, p)[first] {
 		t.Errorf("lost the acknowledged event %s", first)
 	}
