@@ -73,6 +73,21 @@ const maxCauses = 64
 // the causes of the present event to their root. It wraps ErrNotFound when
 // nothing was ever said about the subject.
 func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis, why bool) (*Blame, error) {
+	return s.blame(ctx, subject, at, axis, why, true)
+}
+
+// BlamePresent is Blame without the history: it reads back from the point only
+// as far as it takes to find who set each field, and says nothing of damage
+// before that.
+func (s *Source) BlamePresent(ctx context.Context, subject string, at Point, axis Axis, why bool) (*Blame, error) {
+	b, err := s.blame(ctx, subject, at, axis, why, false)
+	if err == nil {
+		b.History = nil
+	}
+	return b, err
+}
+
+func (s *Source) blame(ctx context.Context, subject string, at Point, axis Axis, why, history bool) (*Blame, error) {
 	w, err := s.window(ctx, &Query{Range: Range{To: at}, Axis: axis})
 	if err != nil {
 		return nil, err
@@ -82,7 +97,14 @@ func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis,
 	if kind, _ := events.SplitRegister(subject); kind == events.KindNode {
 		present, err = b.node(ctx, w)
 	} else {
-		present, err = b.register(ctx, w)
+		w.exactly = registersOf(b.Subject)
+		done := false
+		if !history && w.axis == True {
+			present, done, err = b.recent(ctx, w)
+		}
+		if err == nil && !done {
+			present, _, err = b.register(ctx, w)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -106,14 +128,35 @@ func upTo(p Point) string {
 	return " up to " + p.String()
 }
 
-// register explains a register by its winners, which needs no state: only the
-// events that wrote it.
-func (b *Blame) register(ctx context.Context, w *window) (present events.ID, err error) {
-	w.exactly = registersOf(b.Subject)
+// recent explains a register by the last segments of the window, as many as it
+// takes. done is false when it takes all of them, or they are damaged.
+func (b *Blame) recent(ctx context.Context, w *window) (present events.ID, done bool, err error) {
+	from := min(w.last-1, w.source.skip(ctx, &w.cuts[1])) // what comes before is before the point
+	for n := 1; from > 0 && err == nil; from, n = from-n, 2*n {
+		part, try := *w, *b
+		part.first = from
+		if present, done, err = try.register(ctx, &part); done {
+			*b = try
+			return present, true, err
+		}
+		if len(try.Damage) > 0 {
+			break
+		}
+	}
+	return present, false, err
+}
+
+// register explains a register by its winners, which needs no state but that
+// in front of the window: only the events that wrote it. alone reports whether
+// what comes before the window makes no difference to the present: each field
+// was set since, and nothing came that is older than what was there.
+func (b *Blame) register(ctx context.Context, w *window) (present events.ID, alone bool, err error) {
 	var list []Entry
-	if base, err := w.source.feed.base(ctx, 0); err == nil {
-		if e, ok := base.Register(b.Subject); ok { // from before what is kept
+	var before *events.Event
+	if base, err := w.source.feed.base(ctx, w.first); err == nil {
+		if e, ok := base.Register(b.Subject); ok { // from before what is kept, or looked at
 			list = append(list, Entry{Event: e, glance: glance{log: e.Log, seq: e.Seq, time: e.Time}})
+			before = &e
 		}
 	}
 	var decoder events.Decoder
@@ -124,18 +167,20 @@ func (b *Blame) register(ctx context.Context, w *window) (present events.ID, err
 			continue
 		}
 		if err != nil {
-			return present, err
+			return present, false, err
 		}
 		kept := e.keep(nil)
 		if err := kept.load(&decoder); err != nil {
-			return present, err
+			return present, false, err
 		}
 		list = append(list, kept)
 	}
+	alone = before != nil && len(b.Damage) == 0
 	var owner *events.Event
 	fields := payloadFields(nil)
 	for i := range list {
 		e := &list[i].Event
+		alone = alone && KeyOf(e).Compare(KeyOf(before)) >= 0
 		if owner != nil && e.Stamp().Compare(owner.Stamp()) < 0 {
 			continue // superseded when it came
 		}
@@ -145,7 +190,10 @@ func (b *Blame) register(ctx context.Context, w *window) (present events.ID, err
 		b.At.Index = max(b.At.Index, list[i].Index)
 		present = e.ID()
 	}
-	return present, nil
+	for i := range b.Fields {
+		alone = alone && b.Fields[i].Event != before.ID()
+	}
+	return present, alone && len(b.Fields) > 0, nil
 }
 
 // node explains a node, whose state follows from three registers.

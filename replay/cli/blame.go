@@ -59,7 +59,11 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 		return err
 	}
 	defer source.Close()
-	b, err := source.Blame(a.ctx, subject, at, axis, f.why || a.format != "table")
+	blame := source.Blame
+	if !f.history && (a.format == "table" || a.format == "csv") { // which do not show it
+		blame = source.BlamePresent
+	}
+	b, err := blame(a.ctx, subject, at, axis, f.why || a.format != "table")
 	if err != nil {
 		return err
 	}
