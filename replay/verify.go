@@ -79,9 +79,9 @@ func Verify(ctx context.Context, s *Source) (*Verification, error) {
 	var wg sync.WaitGroup // each goroutine ends when no segment is left or ctx ends
 	for range workers {
 		wg.Go(func() {
-			decoder := new(events.Decoder)
+			tools := new(verifierTools)
 			for i := range next {
-				v.run(ctx, decoder, i, min(i+size, len(v.segments)))
+				v.run(ctx, tools, i, min(i+size, len(v.segments)))
 			}
 		})
 	}

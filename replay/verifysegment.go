@@ -38,18 +38,24 @@ func (p *verified) find(check string, e *Entry, format string, args ...any) {
 // run verifies some segments one after the other. A fold that was found equal
 // to the snapshot that begins the next segment goes on there: then that
 // snapshot need not be read.
-func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to int) {
+func (v *verifier) run(ctx context.Context, tools *verifierTools, from, to int) {
 	var state *projection.State
 	for i := from; i < to && ctx.Err() == nil; i++ {
-		state = v.segment(ctx, decoder, i, state)
+		state = v.segment(ctx, tools, i, state)
 	}
+}
+
+// verifierTools are what one worker uses again for every segment.
+type verifierTools struct {
+	events.Decoder
+	fold []byte // the snapshot of a fold
 }
 
 // segment verifies segment i: from its base, which is state unless that is nil,
 // to the base of the next. It returns the fold when it is equal to that.
-func (v *verifier) segment(ctx context.Context, decoder *events.Decoder, i int, state *projection.State) *projection.State {
+func (v *verifier) segment(ctx context.Context, tools *verifierTools, i int, state *projection.State) *projection.State {
 	p := &v.parts[i]
-	f := segmentFold{verified: p, source: v.source, decoder: decoder}
+	f := segmentFold{verified: p, source: v.source, tools: tools}
 	if state == nil {
 		var err error
 		if state, err = v.source.feed.base(ctx, i); err != nil {
@@ -94,7 +100,7 @@ func (f *segmentFold) record(e *Entry, first uint64) {
 	f.bytes += int64(e.Size)
 	switch {
 	case e.IsEvent():
-		if err := e.load(f.decoder); err != nil {
+		if err := e.load(&f.tools.Decoder); err != nil {
 			f.damage, f.broken = append(f.damage, *err.(*Damage)), true
 			return
 		}
@@ -109,12 +115,12 @@ func (f *segmentFold) record(e *Entry, first uint64) {
 // segmentFold follows the events of one segment.
 type segmentFold struct {
 	*verified
-	source  *Source
-	decoder *events.Decoder
-	state   *projection.State
-	heads   map[events.LogID]*originHead
-	recent  *originHead
-	broken  bool // the fold lacks something, so it proves nothing
+	source *Source
+	tools  *verifierTools
+	state  *projection.State
+	heads  map[events.LogID]*originHead
+	recent *originHead
+	broken bool // the fold lacks something, so it proves nothing
 }
 
 // originHead is the last event seen of a log.
@@ -201,8 +207,11 @@ func (f *segmentFold) compare(snapshot []byte, next segment) *projection.State {
 		f.skipped = append(f.skipped, fmt.Sprintf("@%d", next.first))
 		return nil
 	}
-	fold := f.state.AppendSnapshot(make([]byte, 0, len(snapshot)+1<<10))
-	if bytes.Equal(fold, snapshot) { // equal states have equal bytes
+	if cap(f.tools.fold) < len(snapshot) {
+		f.tools.fold = make([]byte, 0, len(snapshot)+len(snapshot)/8)
+	}
+	f.tools.fold = f.state.AppendSnapshot(f.tools.fold[:0])
+	if bytes.Equal(f.tools.fold, snapshot) { // equal states have equal bytes
 		return f.state
 	}
 	base, err := projection.ReadSnapshot(snapshot)
