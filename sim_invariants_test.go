@@ -17,16 +17,17 @@ import (
 // was ever durable anywhere, and what every state that was ever published
 // looked like.
 type simLedger struct {
-	events  map[events.ID]*events.Event
-	ids     []events.ID // in the order of first sight
-	owner   map[events.LogID]string
-	forked  map[events.LogID]bool
-	newest  map[events.LogID]events.Head
-	states  map[simVector]events.Sum
-	tokens  map[projection.Token]string
-	byHand  map[string]events.Stamp // partitions assigned by hand and not balanced since
-	flaps   int                     // accusations
-	commits int
+	events   map[events.ID]*events.Event
+	ids      []events.ID     // in the order of first sight
+	branched []*events.Event // what came later under a name that was taken, maybe repeatedly
+	owner    map[events.LogID]string
+	forked   map[events.LogID]bool
+	newest   map[events.LogID]events.Head
+	states   map[simVector]events.Sum
+	tokens   map[projection.Token]string
+	byHand   map[string]events.Stamp // partitions assigned by hand and not balanced since
+	flaps    int                     // accusations
+	commits  int
 }
 
 type simVector struct {
@@ -50,7 +51,8 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 			if !w.mayFork(e.Log) {
 				w.violated("one name, one event", "%s is %s (%s) and %s (%s)", e.ID(), old.Type, old.Register, e.Type, e.Register)
 			}
-			l.forked[e.Log] = true
+			c := *e
+			l.forked[e.Log], l.branched = true, append(l.branched, &c)
 		}
 		return
 	}
@@ -70,9 +72,6 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 		l.flaps++
 	}
 }
-
-// mayFork reports whether somebody copied or restored the directory of a log.
-func (w *simWorld) mayFork(log events.LogID) bool { return w.forks[w.ledger.owner[log]] }
 
 // staged: what a node is about to write to its own log has a time later than
 // all before it, across restarts; and nobody moves partitions or claims the
@@ -181,13 +180,6 @@ func (w *simWorld) published(p *simProc) {
 	}
 }
 
-// holdsFork reports whether somebody holds a log of which two events of one name
-// were ever durable, or which is known as forked: two processes wrote to it.
-func (w *simWorld) holdsFork(k *knowledge) bool {
-	return k.digest.Forked > 0 || len(w.ledger.forked) > 0 &&
-		slices.ContainsFunc(k.heads, func(h events.Head) bool { return w.ledger.forked[h.Log] })
-}
-
 // recoversWhatWasAcknowledged: what somebody was told to be safe on a disk is
 // there after a crash.
 func (w *simWorld) recoversWhatWasAcknowledged(d *simDisk, s *projection.State) {
@@ -205,31 +197,6 @@ func (w *simWorld) acknowledged(p *simProc, e *events.Event) {
 		w.violated("acknowledged is durable", "%s", e.ID())
 	}
 	d.acked[e.Log] = max(d.acked[e.Log], e.Seq)
-}
-
-// learnt: after its first pull a node has all of its own events that the peer
-// has, unless it has seen that they are of another branch, and begins a new log.
-func (w *simWorld) learnt(p *simProc, theirs uint64) {
-	if mine := p.k.seq(p.host.disk.log); mine < theirs && p.r.unsaid.Seq == 0 && !p.r.state.Forked(p.r.log) {
-		w.violated("own events are taken back", "%s is about to speak with %d of its own events, its peer has %d", p.host.id, mine, theirs)
-	}
-}
-
-// stoppedAsTwin: a process stops for another one of its name only when there
-// is, or was, one.
-func (w *simWorld) stoppedAsTwin(p *simProc) {
-	w.coverage.saw(simTwinStopped)
-	if !w.cloned[p.host.id] {
-		w.violated("nobody stops for nobody", "%s stopped as a duplicate of itself", p.host.id)
-	}
-}
-
-// diverged: the alarm must not ring. It may where logs fork and little is kept:
-// branches of which only states are left are told apart by nothing else.
-func (w *simWorld) diverged(p *simProc, mine, theirs events.Digest) {
-	if contradicts(mine, theirs, p.now()-p.forgotten) && !(w.profile.keep > 0 && w.holdsFork(p.k)) {
-		w.violated("no divergence", "%s has %s, its peer %s", p.host.id, mine, theirs)
-	}
 }
 
 // What follows must be true when the faults have ended.
@@ -405,35 +372,10 @@ func nothingIsMissing(w *simWorld, live []*simProc, c *projection.Cluster) strin
 	return ""
 }
 
-// nothingWrittenIsLost: of every register everybody knows the newest write that
-// any disk holds, or a newer one, whichever branch of a forked log it is in. A
-// value may have been forgotten.
-func nothingWrittenIsLost(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	state := live[0].r.state
-	for _, p := range live {
-		for _, h := range p.k.heads {
-			for i := range p.host.disk.held[h.Log] {
-				e := &p.host.disk.held[h.Log][i].event
-				kind, _ := events.SplitRegister(e.Register)
-				forgotten := kind == events.KindCollected || kind == events.KindValue && e.Version <= state.Collected(kind)
-				if e.Register == "" || forgotten {
-					continue
-				}
-				if owner, ok := state.Stamp(e.Register); !ok || owner.Compare(e.Stamp()) < 0 {
-					return fmt.Sprintf("%s has %s, written by %s, which is not known to others", p.host.id, e.Register, e.ID())
-				}
-			}
-		}
-	}
-	return ""
-}
-
 // foldsAgree: the state is the fold of all events, in any order, and the merge
-// of the folds of two parts of them.
+// of the folds of two parts of them. Where logs have forked that is asked of what
+// the others wrote.
 func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if w.holdsFork(live[0].k) {
-		return ""
-	}
 	r := rand.New(rand.NewPCG(w.seed, 9))
 	fold := func(share func(log events.LogID) uint64) *projection.State {
 		s := projection.NewState()
@@ -458,7 +400,16 @@ func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
 		}
 		return s
 	}
-	all := fold(live[0].k.seq)
+	k := live[0].k
+	if w.holdsFork(k) {
+		return w.agreesBesideForks(live[0], fold(func(log events.LogID) uint64 {
+			if w.ledger.forked[log] || k.forked[log] {
+				return 0
+			}
+			return k.seq(log)
+		}))
+	}
+	all := fold(k.seq)
 	if all == nil {
 		return ""
 	}
@@ -477,12 +428,11 @@ func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
 
 // forgettingIsSafe: of all events that are known the one with the largest stamp
 // owns its value: a deleted value does not come back from an old copy when its
-// tombstone is forgotten, and no write is taken for one.
+// tombstone is forgotten, and no write is taken for one. Which of the writes in a
+// forked log counts somewhere cannot be said, so what it wrote is passed over.
 func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if w.holdsFork(live[0].k) {
-		return ""
-	}
 	owners := make(map[string]*events.Event)
+	forked := w.writtenInForks(live[0].k)
 	var names []string
 	for _, id := range w.ledger.ids {
 		e := w.ledger.events[id]
@@ -498,6 +448,7 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 	for _, name := range names {
 		e, known := live[0].r.state.Register(name)
 		switch want := owners[name]; {
+		case forked[name]:
 		case known && e.ID() != want.ID():
 			return fmt.Sprintf("%s is owned by %s %s and should be by %s %s", name, e.Type, e.ID(), want.Type, want.ID())
 		case !known && want.Type != events.ValueDeleted && !w.unheardOf(want.Log):
