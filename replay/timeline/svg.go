@@ -38,8 +38,10 @@ const (
 const pictureStyle = `text{font:12px system-ui,sans-serif;fill:#24303c}.d{fill:#66727f}.b{fill:#fff}.g{stroke:#d5dbe1}.u{fill:#e8ecf0}.l{stroke:#24303c}` +
 	`@media(prefers-color-scheme:dark){text{fill:#dde4eb}.d{fill:#8b98a5}.b{fill:#11161c}.g{stroke:#2b3540}.u{fill:#1d252d}.l{stroke:#dde4eb}}`
 
-// WriteSVG writes the first view as a still picture. Of more than 256
-// partitions it shows as many, evenly spread.
+// WriteSVG writes the first view as a still picture, without signs of single
+// events. It has room for 64 nodes and 256 partitions, evenly spread if there
+// are more, and for a thousand moments: of what was so for less, it shows every
+// so manieth. What that leaves out, and what is damaged, it says at its foot.
 func (t *Timeline) WriteSVG(w io.Writer) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	if err := t.writePicture(out, full); err != nil {
@@ -69,6 +71,7 @@ func (t *Timeline) writePicture(out *bufio.Writer, p picture) error {
 	d.partitionLanes()
 	d.ticks()
 	d.legend()
+	d.notes()
 	fmt.Fprintf(out, `<svg class="still" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`,
 		pictureWidth, d.y, html.EscapeString("The history of cluster "+t.Cluster))
 	if p.style {
@@ -288,4 +291,52 @@ func (d *drawing) legend() {
 		item(hex(hue(i)), id)
 	}
 	d.y += 24
+}
+
+// notes says what the picture leaves out.
+func (d *drawing) notes() {
+	var notes []string
+	if n := len(d.view.Nodes); n > d.nodes {
+		notes = append(notes, fmt.Sprintf("%d of %d nodes are shown", d.nodes, n))
+	}
+	if n := len(d.view.Partitions); n > d.rows {
+		notes = append(notes, fmt.Sprintf("%d of %d partitions are shown, evenly spread", d.rows, n))
+	}
+	if d.brief() {
+		notes = append(notes, "owners of less than "+replay.Span(d.span/int64(d.columns)+1)+" may be missing")
+	}
+	if len(d.t.Views) > 1 {
+		notes = append(notes, "what each log knew is not shown")
+	}
+	if len(notes) > 0 {
+		d.note("Left out: " + strings.Join(notes, "; ") + ". The HTML page with scripts shows it all.")
+	}
+	damage := d.t.Damage()
+	for i := range min(len(damage), 3) {
+		d.note("Damaged: " + damage[i].Error())
+	}
+	if more := len(damage) - 3; more > 0 {
+		d.note(fmt.Sprintf("Damaged: and in %d more places", more))
+	}
+}
+
+// brief reports whether an interval is too short to be sure of a cell.
+func (d *drawing) brief() bool {
+	for i := range d.view.Partitions {
+		for k, until := range d.view.Partitions[i].lane.all(d.t.Until - d.t.From) {
+			if d.cell(k.from) == d.cell(until) && until > k.from {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// note writes a line at the foot, cut to the width of the picture.
+func (d *drawing) note(s string) {
+	if r := []rune(s); len(r) > 180 {
+		s = string(r[:179]) + "…"
+	}
+	d.body.WriteString(label(12, d.y+4, "d", s))
+	d.y += nodeHeight
 }

@@ -168,7 +168,8 @@ const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4
   864e5, 1728e5, 6048e5, 12096e5, 2592e6, 7776e6, 31536e6];
 
 function ticks() {
-  const visible = state.until - state.from, most = Math.max(Math.floor(layout.plot / 110), 2);
+  const visible = state.until - state.from;
+  const most = Math.max(Math.floor(layout.plot / (visible < 1e4 ? 110 : 80)), 2); // labels with milliseconds are wider
   const step = STEPS.find(s => visible / s <= most) || STEPS[STEPS.length - 1];
   const list = [], first = Math.ceil((header.from + state.from) / step) * step - header.from;
   for (let at = first; at <= state.until && list.length < 100; at += step) list.push(at);
