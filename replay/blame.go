@@ -71,7 +71,7 @@ const maxCauses = 64
 
 // Blame explains a subject at a point; see [ParseSubject]. With why it follows
 // the causes of the present event to their root. It wraps ErrNotFound when
-// nothing was ever said about the subject.
+// nothing was ever said about the subject, or a *Damage where that may be lost.
 func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis, why bool) (*Blame, error) {
 	return s.blame(ctx, subject, at, axis, why, true)
 }
@@ -108,6 +108,9 @@ func (s *Source) blame(ctx context.Context, subject string, at Point, axis Axis,
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(b.Fields) == 0 && len(b.Damage) > 0 { // it may have lain there
+		return nil, fmt.Errorf("%s: no event in what is intact is about it%s: %w", subject, upTo(at), &b.Damage[0])
 	}
 	if len(b.Fields) == 0 {
 		return nil, fmt.Errorf("%s: %w: no event is about it%s", subject, ErrNotFound, upTo(at))

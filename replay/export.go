@@ -120,7 +120,7 @@ func (e *LineError) Unwrap() error { return e.Err }
 // then is of no use.
 func Import(ctx context.Context, name string, r io.Reader, w io.Writer) error {
 	b := newBundleWriter(w, true, BundleInfo{})
-	if err := importLines(ctx, name, r, b); err != nil {
+	if err := importLines(ctx, name, r, b, false); err != nil {
 		return err
 	}
 	return b.close()
@@ -155,7 +155,10 @@ type extra struct {
 	X int `json:"x"` // ends what splitLine cuts off
 }
 
-func importLines(ctx context.Context, name string, r io.Reader, b *bundleWriter) error {
+// importLines takes what JSON lines hold into a bundle. The lines of a live node
+// may break off, because it died or ended its answer with an error: what came
+// before that is taken, and what did not come is damage.
+func importLines(ctx context.Context, name string, r io.Reader, b *bundleWriter, live bool) error {
 	lines := bufio.NewReaderSize(r, 256<<10)
 	i := importer{b: b, log: BundleLog{Name: "log"}}
 	for n := 1; ; n++ {
@@ -164,19 +167,35 @@ func importLines(ctx context.Context, name string, r io.Reader, b *bundleWriter)
 			i.begin()
 			return b.err
 		}
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		if n%1024 == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil && (err != nil || n%1024 == 0) {
 			return ctx.Err()
 		}
+		if err != nil && err != io.EOF {
+			if live {
+				return i.breakOff(name, err)
+			}
+			return fmt.Errorf("read %s: %w", name, err)
+		}
 		if err := i.line(line); err != nil {
+			if live && errors.Is(err, errEnded) {
+				return i.breakOff(name, err)
+			}
 			return &LineError{name, n, err}
 		}
 		if b.err != nil {
 			return b.err
 		}
 	}
+}
+
+// errEnded is wrapped by the line with which a node says that it cannot go on.
+var errEnded = errors.New("the node ended its answer")
+
+// breakOff ends a log with that the rest is missing.
+func (i *importer) breakOff(name string, err error) error {
+	i.begin()
+	i.b.damage(Damage{File: name, From: i.index + 1, Reason: "the answer broke off: " + err.Error()})
+	return i.b.err
 }
 
 // readLine reads a line of bounded length. Its bytes are valid until the next.
@@ -212,7 +231,7 @@ func (i *importer) line(line []byte) error {
 	e := Entry{Index: x.Index, Received: x.Received.Millis()}
 	switch {
 	case len(x.Error) > 0:
-		return fmt.Errorf("the node ended its answer: %s", x.Error)
+		return fmt.Errorf("%w: %s", errEnded, x.Error)
 	case x.Export != "":
 		if i.begun || x.Version != 1 || x.Export != "log" {
 			return errors.New("not the beginning of an export that this version can read")

@@ -232,7 +232,7 @@ func OpenReader(ctx context.Context, r io.Reader, name string) ([]*Source, error
 func spoolLines(ctx context.Context, r io.Reader, name string, kind Kind) ([]*Source, error) {
 	return spool(name, kind, func(w io.Writer) error {
 		b := newBundleWriter(w, false, BundleInfo{})
-		if err := importLines(ctx, name, r, b); err != nil {
+		if err := importLines(ctx, name, r, b, kind == KindNode); err != nil {
 			return err
 		}
 		return b.close()
