@@ -80,6 +80,10 @@ func TestRemovedNodeIsAnswered410(t *testing.T) {
 	inBubble(t, 2, func(b *bubble) {
 		b.agree(10*time.Second, b.nodes)
 		out, _ := b.nodes[0].Cluster().Node("n1")
+		event, err := json.Marshal(anEvent(t, b.nodes[1])) // while it still runs
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := b.nodes[0].LiftBrake(context.Background(), "for the test"); err != nil {
 			t.Fatal(err)
 		}
@@ -88,10 +92,6 @@ func TestRemovedNodeIsAnswered410(t *testing.T) {
 		}
 		awaitRemoved(t, b.nodes[1], within)
 		head := fmt.Sprintf(`{"cluster":"bubble","from":"n1","from_log":%q,"to":"n0","config":"%d"`, out.Log, clusterkit.SettingsOf(b.nodes[0]))
-		event, err := json.Marshal(anEvent(t, b.nodes[1]))
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, c := range []struct {
 			path, rest string
 			status     int
