@@ -42,6 +42,9 @@ func (b *backend) Join(ctx context.Context, req *transport.JoinRequest) (*transp
 	if err := ck.admit(ctx, k, req); err != nil {
 		return nil, err
 	}
+	if !k.spoken && req.From != ck.opt.NodeID {
+		ck.knocks.heard(req.Node.Addr)
+	}
 	resp := &transport.JoinResponse{Header: ck.header(req.From), Digest: k.digest, Spoken: k.spoken}
 	for i := range k.cluster.Nodes {
 		n := &k.cluster.Nodes[i]

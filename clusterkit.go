@@ -57,6 +57,7 @@ type ClusterKit struct {
 	failed  atomic.Bool
 	halted  atomic.Pointer[error]  // why this node has stopped by itself
 	refused atomic.Pointer[string] // why others do not let it in, for as long as they do not
+	knocks  knocks                 // who wants to join through it, before it has joined
 	addr    atomic.Pointer[string] // what peers dial; nil until known
 	port    string                 // that is listened on; set by Start
 

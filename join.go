@@ -81,6 +81,13 @@ func (ck *ClusterKit) learn(waited time.Duration) (reason string, err error) {
 	if self == len(places) && len(errs) == 0 {
 		return "first node of a cluster: all known addresses are its own", nil
 	}
+	for _, addr := range ck.knocks.besides(ck.Addr(), func(a string) bool { return slices.Contains(places, place{a, a}) }) {
+		learnt, err := ck.learnFrom(place{addr, addr})
+		if err == nil && learnt.id != "" {
+			return "joined through " + learnt.id + ", which waited for it", nil
+		}
+		errs = append(errs, err)
+	}
 	err = errors.Join(errs...)
 	if ck.noteRefusal(err) {
 		return "", err // an answer, though not the one wished for

@@ -102,6 +102,26 @@ func TestIslandsMergeByName(t *testing.T) {
 	})
 }
 
+// TestFirstByNameKnowsNobody: of two new nodes the first by name was given an
+// address where nobody is, and the other waits for it. That one knocks, so they
+// find each other.
+func TestFirstByNameKnowsNobody(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{t: t, net: memnet.New(), dir: dir}
+		b.nodes = []*clusterkit.ClusterKit{
+			b.startWith(0, func(o *clusterkit.Options) { o.KnownNodes = []string{addr(7)} }),
+			b.startWith(1, func(o *clusterkit.Options) { o.KnownNodes = []string{addr(0)} }),
+		}
+		b.until("both have joined", 30*time.Second, b.nodes, full(2, 16, 3))
+		for _, ck := range b.nodes {
+			if err := ck.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // TestSeedByTheMachinesResolver: a name that this machine resolves by itself.
 func TestSeedByTheMachinesResolver(t *testing.T) {
 	first := start(t, options(t, 0))

@@ -38,7 +38,8 @@ const (
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
 	simHerds            simSight = "all start at once"
-	simIslands          simSight = "seed names resolved to others" // too rare to ask for
+	simKnocked          simSight = "joined through who waited for it" // too rare to ask for
+	simIslands          simSight = "seed names resolved to others"    // too rare to ask for
 )
 
 // simCrashes names the points at which the power fails.

@@ -2,6 +2,7 @@ package clusterkit
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -52,13 +53,16 @@ func (p *simProc) learn(then func(reason string, err error)) {
 		return
 	}
 	returning := p.k.member(p.host.id)
-	self, refused := 0, false
+	given, self, refused := len(addrs), 0, false
+	addrs = append(addrs, p.knocks.besides(p.host.addr, func(a string) bool { return slices.Contains(addrs[:given], a) })...)
 	var try func(i int)
 	try = func(i int) {
+		if i == given && self == given {
+			then("all known addresses are its own", nil)
+			return
+		}
 		if i == len(addrs) {
 			switch {
-			case self == len(addrs):
-				then("all known addresses are its own", nil)
 			case refused:
 				then("", errors.New("refused"))
 			case returning && p.now()-p.began >= simLearnTimeout:
@@ -80,6 +84,9 @@ func (p *simProc) learn(then func(reason string, err error)) {
 				self++
 				try(i + 1)
 			default:
+				if i >= given {
+					p.world.coverage.saw(simKnocked)
+				}
 				then("joined through "+learnt.id, nil)
 			}
 		})
@@ -159,6 +166,9 @@ func (p *simProc) introduce(addr string, timeout int64, then func(*transport.Joi
 func (p *simProc) serveJoin(req *transport.JoinRequest, reply func(any, error)) {
 	k := p.k
 	welcome := func() {
+		if !k.spoken && req.From != p.host.id {
+			p.knocks.heard(req.Node.Addr)
+		}
 		reply(&transport.JoinResponse{Header: p.header(req.From), Digest: k.digest, Spoken: k.spoken}, nil)
 	}
 	taken := transport.Errorf(409, transport.ErrorDuplicateNode, "in use")

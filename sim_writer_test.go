@@ -63,6 +63,7 @@ type simProc struct {
 	spread    simSpread
 	probeAt   int64
 	began     int64 // to join
+	knocks    knocks
 	forgotten int64 // when a fork was last learnt of
 	wait      int64
 	joined    bool
