@@ -25,8 +25,7 @@ type simLedger struct {
 	newest   map[events.LogID]events.Head
 	states   map[simVector]events.Sum
 	tokens   map[projection.Token]string
-	byHand   map[string]events.Stamp // partitions assigned by hand and not balanced since
-	flaps    int                     // accusations
+	flaps    int // accusations
 	commits  int
 }
 
@@ -38,7 +37,7 @@ type simVector struct {
 func newSimLedger() *simLedger {
 	return &simLedger{events: make(map[events.ID]*events.Event), owner: make(map[events.LogID]string),
 		forked: make(map[events.LogID]bool), newest: make(map[events.LogID]events.Head),
-		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string), byHand: make(map[string]events.Stamp)}
+		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string)}
 }
 
 // What follows is checked after every step that can break it.
@@ -58,16 +57,6 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 	}
 	c := *e
 	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
-	if h := w.byID[l.owner[e.Log]]; e.Type == events.PartitionAssigned && h != nil && h.cluster == simCluster {
-		if a, err := e.Payload(); err == nil {
-			switch at, ok := l.byHand[e.Register]; {
-			case a.(*events.Assignment).Trigger == simByHand:
-				l.byHand[e.Register] = e.Stamp()
-			case ok && a.(*events.Assignment).Trigger == coordination.TriggerBalance && e.Stamp().Compare(at) > 0:
-				delete(l.byHand, e.Register)
-			}
-		}
-	}
 	if e.Type == events.NodeSuspected || e.Type == events.NodeFailed {
 		l.flaps++
 	}
@@ -287,74 +276,6 @@ func oneCoordinator(w *simWorld, live []*simProc, c *projection.Cluster) string 
 			return "" // nobody may be
 		}
 		return fmt.Sprintf("the coordinator is %q, which is no living node", c.Coordinator)
-	}
-	return ""
-}
-
-// takers counts the nodes that may hold partitions.
-func takers(c *projection.Cluster) (n int) {
-	for i := range c.Nodes {
-		if c.Nodes[i].Status == projection.StatusAlive && !c.Nodes[i].Draining {
-			n++
-		}
-	}
-	return n
-}
-
-// placementIsWhole: every partition has as many distinct owners as it should,
-// all of them fit for it.
-func placementIsWhole(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if !coordination.Majority(c) || takers(c) == 0 {
-		return ""
-	}
-	want := min(w.profile.replicas, takers(c))
-	if len(c.PartitionMap.Partitions) != w.profile.partitions {
-		return fmt.Sprintf("%d partitions", len(c.PartitionMap.Partitions))
-	}
-	for i := range c.PartitionMap.Partitions {
-		part := &c.PartitionMap.Partitions[i]
-		all := append([]string{part.Primary}, part.Replicas...)
-		fit := 0
-		for j, id := range all {
-			n, ok := c.Node(id)
-			switch {
-			case slices.Contains(all[:j], id):
-				return fmt.Sprintf("partition %d is held by %v", i, all)
-			case ok && n.Status == projection.StatusAlive && !n.Draining:
-				fit++
-			case j == 0 || takers(c) >= w.profile.replicas: // nobody could take the copy of a dead one
-				return fmt.Sprintf("partition %d is held by %v", i, all)
-			}
-		}
-		if fit != want {
-			return fmt.Sprintf("partition %d is held by %v, want %d", i, all, want)
-		}
-	}
-	return ""
-}
-
-// sharesAreFair: every node holds its share to within one slot. What somebody
-// assigned by hand stands until membership changes, so each such partition may
-// put every node off by one more.
-func sharesAreFair(w *simWorld, live []*simProc, c *projection.Cluster) string {
-	if !coordination.Majority(c) || takers(c) == 0 || w.profile.zones {
-		return "" // zones may stand against equal shares
-	}
-	slots := w.profile.partitions * min(w.profile.replicas, takers(c))
-	for i := range c.Nodes {
-		n := &c.Nodes[i]
-		if n.Status != projection.StatusAlive || n.Draining {
-			continue
-		}
-		held := 0
-		for j := range c.PartitionMap.Partitions {
-			if c.PartitionMap.Partitions[j].HeldBy(n.ID) {
-				held++
-			}
-		}
-		if off := held*takers(c) - slots; max(off, -off) > takers(c)*(1+len(w.ledger.byHand)) {
-			return fmt.Sprintf("%s holds %d of %d slots, %d nodes share them", n.ID, held, slots, takers(c))
-		}
 	}
 	return ""
 }

@@ -96,7 +96,7 @@ func (w *simWorld) recover() {
 		h.disk.next = simDiskFine
 		if p := h.proc; p != nil {
 			p.resume()
-			if p.err() != nil || !p.k.spoken { // with the addresses of those who are there now
+			if p.err() != nil {
 				w.kill(h, true)
 			}
 		}
@@ -319,6 +319,8 @@ var simOnceFailed = []struct {
 	{104239, "a log known as forked of which nothing was held did not count as such"},
 	{118308, "tombstones were collected while the news that a writer is a member was on its way"},
 	{123847, "the same"},
+	{408254, "two new nodes, of which the first by name was given the former address of the other, waited for ever"},
+	{410437, "the same"},
 	{70019, "who held less of a forked log did not ask for the state"},
 }
 
