@@ -38,6 +38,8 @@ const (
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
 	simHerds            simSight = "all start at once"
+	simBraked           simSight = "failure held back by the brake"
+	simQuiet            simSight = "probing began when it was quiet"
 	simKnocked          simSight = "joined through who waited for it" // too rare to ask for
 	simIslands          simSight = "seed names resolved to others"    // too rare to ask for
 )
@@ -51,7 +53,8 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
 		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked,
-		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simCheckpointed, simTinyPages, simTinySegments, simHerds}
+		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simCheckpointed, simTinyPages, simTinySegments, simHerds,
+		simBraked, simQuiet}
 	all = append(all, simCrashes[simCrashDecided:]...)
 	for _, k := range simKinds {
 		all = append(all, simSight(k.name))

@@ -268,20 +268,33 @@ func (p *simProc) lookAround() {
 	p.kick()
 }
 
-// updateDetector is prober.update.
+// updateDetector is prober.update, with an interval of a second.
 func (p *simProc) updateDetector() {
 	if !p.k.spoken {
 		return
 	}
-	if p.from == 0 {
-		p.from = p.now() + patience*1000
-		p.world.after(p.from-p.now(), p, func() { p.updateDetector(); p.planProbe() })
-	}
 	nodes := p.k.cluster.Nodes
-	if p.now() < p.from || len(p.nodes) == len(nodes) && (len(nodes) == 0 || &p.nodes[0] == &nodes[0]) {
+	same := len(p.nodes) == len(nodes) && (len(nodes) == 0 || &p.nodes[0] == &nodes[0])
+	p.nodes = nodes
+	if now := p.now(); !p.begun {
+		if p.latest == 0 {
+			p.latest = now + patience*1000
+		}
+		if !same {
+			p.from = min(now+quiet*1000, p.latest)
+			p.world.after(p.from-now, p, func() { p.updateDetector(); p.planProbe() })
+		}
+		if now < p.from {
+			return
+		}
+		p.begun, same = true, false
+		if now < p.latest {
+			p.world.coverage.saw(simQuiet)
+		}
+	}
+	if same {
 		return
 	}
-	p.nodes = nodes
 	members := make([]swim.Member, 0, len(nodes))
 	for i := range nodes {
 		n := &nodes[i]
@@ -327,8 +340,25 @@ func (p *simProc) carryOut(actions []swim.Action) {
 	}
 }
 
+// accuse is prober.accuse: what the brake holds back is tried again.
 func (p *simProc) accuse(t events.Type, rank uint8, node string, incarnation uint64, reason string) {
-	p.do(func(r *replica, wall int64) error { return r.accuse(wall, t, rank, node, incarnation, reason) }, func(error) {})
+	var wait int64
+	p.do(func(r *replica, wall int64) (err error) {
+		n, ok := r.state.Cluster().Node(node)
+		if t == events.NodeFailed && ok && n.Incarnation == incarnation && n.Status == projection.StatusSuspected && r.spoken && !r.stopping {
+			var again int64
+			if again, err = r.hold(p.now(), wall, n, "its failure"); err != nil || again > p.now() {
+				wait = again - p.now()
+				return err
+			}
+		}
+		return r.accuse(wall, t, rank, node, incarnation, reason)
+	}, func(err error) {
+		if err == nil && wait > 0 {
+			p.world.coverage.saw(simBraked)
+			p.world.after(min(wait, brakePatience.Milliseconds()), p, func() { p.accuse(t, rank, node, incarnation, reason) })
+		}
+	})
 }
 
 func (p *simProc) report(r swim.Report) {

@@ -54,6 +54,8 @@ type simProc struct {
 	detector *swim.Detector
 	nodes    []Node // that the detector has seen
 	from     int64  // when it may begin
+	latest   int64  // and when it begins at the latest
+	begun    bool
 	synced   int64
 
 	jobs    []simJob
