@@ -19,7 +19,8 @@ import (
 // Redaction replaces the names in a history: of nodes, clusters, zones,
 // addresses, operators, application types and keys, the words of reasons that
 // this library does not use itself, and the bytes of application events and
-// values. Numbers, times, log IDs and what happened stay.
+// values. Numbers, ports, times, log IDs (a time and random bits) and what
+// happened stay.
 //
 // The same name gets the same replacement everywhere, and under the same key in
 // every bundle. As the names are part of what the chains sum up, every event is
@@ -341,13 +342,13 @@ func (r *Redaction) noise(b []byte) []byte {
 	return out[:len(b)]
 }
 
-// address keeps the port.
+// address keeps the port, if it is a number.
 func (r *Redaction) address(addr string) string {
 	host, port, ok := strings.Cut(addr, ":")
 	if i := strings.LastIndexByte(addr, ':'); ok {
 		host, port = addr[:i], addr[i+1:]
 	}
-	if addr == "" || !ok {
+	if addr == "" || !ok || strings.Trim(port, "0123456789") != "" {
 		return r.name("host", addr)
 	}
 	return r.name("host", host) + ":" + port

@@ -28,8 +28,8 @@ func (a *app) bundleCommand() *cobra.Command {
 		Long: `Every command reads the file as it reads the logs: all of it, or one log as FILE#n1.
 
 --redact replaces the names of nodes, zones, hosts, operators, keys and application types, the words of
-reasons that are not ClusterKit's own, and all values. Equal names get equal replacements; numbers, times
-and log ids stay. Events are sealed anew, so that chains can still be checked: what was broken stays broken.`,
+reasons that are not ClusterKit's own, and all values. Equal names get equal replacements; numbers, ports,
+times and log ids (a time and random bits) stay. Events are sealed anew, so that chains can still be checked: what was broken stays broken.`,
 		Example: `  clusterkit-replay bundle data/n1 data/n2 data/n3 -o incident.bundle
   clusterkit-replay bundle data/* -o incident.bundle --redact     for somebody who may not know the names
   clusterkit-replay log incident.bundle                             read it like any log`,
