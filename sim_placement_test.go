@@ -22,8 +22,8 @@ func takers(c *projection.Cluster) (t []*Node) {
 
 // placementIsWhole: every partition has as many distinct owners as it should,
 // all of them fit for it, the first of them fit in any case. Where there are
-// fewer nodes than copies, one that has failed may be named for a copy that
-// nobody else can take.
+// fewer nodes than copies, one that has failed or was stopped, or of which
+// nothing more is known, may be named for a copy that nobody else can take.
 func placementIsWhole(w *simWorld, live []*simProc, c *projection.Cluster) string {
 	fit := takers(c)
 	if !coordination.Majority(c) || len(fit) == 0 {
@@ -36,14 +36,14 @@ func placementIsWhole(w *simWorld, live []*simProc, c *projection.Cluster) strin
 		part := &c.PartitionMap.Partitions[i]
 		all, held := append([]string{part.Primary}, part.Replicas...), 0
 		for j, id := range all {
-			n, ok := c.Node(id)
+			n, known := c.Node(id)
 			switch {
-			case slices.Contains(all[:j], id), !ok:
+			case slices.Contains(all[:j], id):
 				return fmt.Sprintf("partition %d is held by %v", i, all)
-			case slices.Contains(fit, n):
+			case known && slices.Contains(fit, n):
 				held++
-			case j == 0, n.Status != projection.StatusFailed:
-				return fmt.Sprintf("partition %d is held by %v, of whom %s is %s", i, all, id, n.Status)
+			case j == 0, known && n.Status != projection.StatusFailed && (n.Status != projection.StatusLeft || n.Reason() != leftShutdown):
+				return fmt.Sprintf("partition %d is held by %v, and not all of them may", i, all)
 			}
 		}
 		if want := min(w.profile.replicas, len(fit)); held != want || len(all) > w.profile.replicas {

@@ -143,11 +143,11 @@ func (p *simProc) knowsAddressOf(q *simProc) bool {
 // settle waits until all nodes agree, and then until all is as it should be.
 func (w *simWorld) settle(healed int64) (agreed, settled int64) {
 	limit := 45_000 + simSyncInterval*roundsToAgree(len(w.live()))
-	if w.extinct() {
-		return 0, 0
-	}
 	agreed = -1
 	for w.now < healed+limit {
+		if w.extinct() {
+			return 0, 0
+		}
 		if w.run(w.now+250, nil); w.everybodyIsUp() && w.agrees() {
 			agreed = w.now - healed
 			break
@@ -172,7 +172,8 @@ func (w *simWorld) settle(healed int64) (agreed, settled int64) {
 // still joining wait for ever for somebody to learn from, as they must.
 func (w *simWorld) extinct() bool {
 	return !slices.ContainsFunc(w.hosts, func(h *simHost) bool {
-		return h.cluster == simCluster && !h.gone && (h.proc == nil || h.proc.k.spoken || h.proc.k.member(h.id) || len(h.seeds) > 0)
+		return h.cluster == simCluster && !h.gone && (h.proc == nil || h.proc.k.spoken || h.proc.k.member(h.id) ||
+			slices.ContainsFunc(h.seeds, func(addr string) bool { return w.addrs[addr] != nil }))
 	})
 }
 
@@ -319,6 +320,9 @@ var simOnceFailed = []struct {
 	{104239, "a log known as forked of which nothing was held did not count as such"},
 	{118308, "tombstones were collected while the news that a writer is a member was on its way"},
 	{123847, "the same"},
+	{1002530, "the invariant: a holder that nobody knows any more is like one that has failed"},
+	{1022471, "the same, of one that was stopped"},
+	{1007708, "the invariant: who waits alone for a cluster that has died out waits for ever"},
 	{408254, "two new nodes, of which the first by name was given the former address of the other, waited for ever"},
 	{410437, "the same"},
 	{70019, "who held less of a forked log did not ask for the state"},
