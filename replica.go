@@ -193,12 +193,26 @@ func (r *replica) commit() []applied {
 		a := applied{event: e, outcome: r.state.Apply(e)}
 		a.conflict = had && e.Register != "" && before.Version == e.Version && before.Log != e.Log &&
 			before.Rank == e.Rank
+		if a.outcome == projection.Won {
+			r.overruled(e)
+		}
 		done = append(done, a)
 	}
 	r.staged = nil
 	clear(r.heads)
 	clear(r.versions)
 	return done
+}
+
+// overruled lets this node look at the balance again when another one has
+// assigned a partition.
+func (r *replica) overruled(e *events.Event) {
+	if e.Type != events.PartitionAssigned || e.Log == r.log {
+		return
+	}
+	if p, err := e.Payload(); err == nil {
+		r.coordination.Overruled(p.(*events.Assignment).Trigger)
+	}
 }
 
 // merge joins a state that stands in for events that are no longer kept. The
@@ -210,6 +224,11 @@ func (r *replica) merge(other *projection.State) (joined *projection.State, chan
 }
 
 func (r *replica) adopt(joined *projection.State, wall int64) {
+	for _, e := range joined.Registers(events.KindPartition) {
+		if before, ok := r.state.Stamp(e.Register); ok && before != e.Stamp() {
+			r.overruled(e)
+		}
+	}
 	r.state = joined
 	r.clock.Observe(joined.MaxTime(), wall)
 	if !r.spoken {

@@ -148,6 +148,17 @@ func (c *Coordination) Observe(cluster *projection.Cluster, now int64) {
 	c.observed = true
 }
 
+// Overruled says that an assignment made elsewhere has taken the place of the
+// one before. When it is one that a coordinator makes, two of them were at work,
+// on both sides of a split: what this node had balanced may be so no longer.
+// What somebody asked for stands. It is called before the change is observed.
+func (c *Coordination) Overruled(trigger string) {
+	switch trigger {
+	case TriggerBootstrap, TriggerFill, TriggerFailover, TriggerDrain, TriggerReplace, TriggerBalance:
+		c.restless = true
+	}
+}
+
 // Next returns what node self has to do now, and when to ask again at the
 // latest: now if it has to do something, else the next deadline or [Never]. It
 // is asked again after every change as well. The cluster is the one observed
