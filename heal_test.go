@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,11 +117,13 @@ func TestOneCoordinatorAfterASplit(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		b.agree(time.Second, b.nodes)
 		now, at, ok := b.nodes[0].Coordinator()
-		if !ok || now.ID == "n0" || now.ID == "n1" || at != term+1 {
-			t.Errorf("after the heal it is %s in term %d, want one of the majority in %d", now.ID, at, term+1)
+		if !ok || now.ID == "n0" || now.ID == "n1" || at <= term {
+			t.Errorf("after the heal it is %s in term %d, want one of the majority after %d", now.ID, at, term)
 		}
-		if got, want := claims(t, b.nodes[1]), []string{"n0", now.ID}; !slices.Equal(got, want) {
-			t.Errorf("claims %v, want %v", got, want)
+		// What the minority thought of the majority's coordinator arrives with the
+		// heal, and may cost it the role before it refutes: once.
+		if got := claims(t, b.nodes[1]); len(got) < 2 || len(got) > 3 || got[0] != "n0" || got[len(got)-1] != now.ID || uint64(len(got)) != at {
+			t.Errorf("claims %v, want those of n0, of one of the majority, and at most one more; the last by %s", got, now.ID)
 		}
 	})
 }
