@@ -320,6 +320,7 @@ var simOnceFailed = []struct {
 	{104239, "a log known as forked of which nothing was held did not count as such"},
 	{118308, "tombstones were collected while the news that a writer is a member was on its way"},
 	{123847, "the same"},
+	{3176684, "a node was lost with its last incarnation, of which only an accusation was left: nobody could accuse it"},
 	{2006517, "a coordinator had balanced when the assignments of another came, from before the split ended"},
 	{2029886, "the same"},
 	{1002530, "the invariant: a holder that nobody knows any more is like one that has failed"},

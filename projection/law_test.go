@@ -395,21 +395,28 @@ func naiveNodes(t *testing.T, registers map[string]events.Event, c *projection.C
 		ordered = ordered && err == nil && isOrder && o.Node == n.ID && order.Rank == 0
 		q, err := accusation.Payload()
 		a, isAccusation := q.(*events.Accusation)
-		accused = accused && err == nil && isAccusation && a.Node == n.ID && a.Incarnation == accusation.Version && a.Incarnation == self.Version
+		accused = accused && err == nil && isAccusation && a.Node == n.ID && a.Incarnation == accusation.Version &&
+			a.Incarnation >= self.Version && self.Type != events.NodeLeft
+		rank := map[events.Type]uint8{events.NodeSuspected: events.RankSuspected, events.NodeFailed: events.RankFailed}[accusation.Type]
+		accused = accused && rank > 0 && accusation.Rank == rank
+		incarnation := self.Version
+		if accused {
+			incarnation = accusation.Version
+		}
 		want := projection.StatusAlive
 		switch {
 		case ordered && order.Type == events.NodeRemoved && (self.Version <= o.Incarnation || self.Log.String() == o.Log):
 			want = projection.StatusRemoved
 		case self.Type == events.NodeLeft:
 			want = projection.StatusLeft
-		case accused && accusation.Type == events.NodeFailed && accusation.Rank == events.RankFailed:
+		case accused && rank == events.RankFailed:
 			want = projection.StatusFailed
-		case accused && accusation.Type == events.NodeSuspected && accusation.Rank == events.RankSuspected:
+		case accused:
 			want = projection.StatusSuspected
 		case self.Type == events.NodeLeaving:
 			want = projection.StatusLeaving
 		}
-		if n.Status != want || n.Incarnation != self.Version || n.Draining != (ordered && order.Type == events.NodeDrained) {
+		if n.Status != want || n.Incarnation != incarnation || n.Draining != (ordered && order.Type == events.NodeDrained) {
 			t.Errorf("node %s is %s, draining %v; want %s", n.ID, n.Status, n.Draining, want)
 		}
 	}

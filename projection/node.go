@@ -39,7 +39,7 @@ type Node struct {
 	Status      Status            `json:"status"`
 	Draining    bool              `json:"draining,omitempty"` // an operator ordered its partitions away
 	Degraded    string            `json:"degraded,omitempty"` // why it runs and is of little use, in its own words; "" when it is well
-	Incarnation uint64            `json:"incarnation"`        // how often it has started or refuted
+	Incarnation uint64            `json:"incarnation"`        // how often it has started or refuted, as far as anybody knows
 	Zone        string            `json:"zone"`
 	Weight      int               `json:"weight"` // its share of the partitions, at least 1
 	Services    map[string]string `json:"services"`
@@ -95,14 +95,18 @@ func (s *State) Node(id string) (Node, bool) {
 		n.Status = StatusLeft
 	}
 	s.accuse(&n)
-	s.obey(&n, self.event.Time)
+	s.obey(&n, &self.event)
 	return n, true
 }
 
-// accuse lets an accusation of the present incarnation take effect.
+// accuse lets an accusation take effect, unless the node has refuted it. One of
+// an incarnation that is not known counts as well: its accuser had heard of it,
+// and if the node is lost with all that it said since, it could not be accused
+// in any other way, for an accusation of the incarnation that is known loses
+// against this one.
 func (s *State) accuse(n *Node) {
 	r := s.registers[events.AccusationRegister(n.ID)]
-	if r == nil || n.Status == StatusLeft || r.event.Version != n.Incarnation {
+	if r == nil || n.Status == StatusLeft || r.event.Version < n.Incarnation {
 		return
 	}
 	p, err := r.read()
@@ -110,14 +114,16 @@ func (s *State) accuse(n *Node) {
 	if err != nil || !ok {
 		return
 	}
+	n.Incarnation = r.event.Version
 	n.Status, n.cause, n.reason = StatusSuspected, r.event.ID(), accusation.Reason
 	if r.event.Type == events.NodeFailed {
 		n.Status = StatusFailed
 	}
 }
 
-// obey lets an operator's order take effect.
-func (s *State) obey(n *Node, spoke events.Timestamp) {
+// obey lets an operator's order take effect; said is what the node said of itself
+// last.
+func (s *State) obey(n *Node, said *events.Event) {
 	r := s.registers[events.AdminRegister(n.ID)]
 	if r == nil {
 		return
@@ -129,7 +135,7 @@ func (s *State) obey(n *Node, spoke events.Timestamp) {
 	}
 	switch r.event.Type {
 	case events.NodeRemoved:
-		if n.Incarnation > order.Incarnation && n.Log.String() != order.Log {
+		if said.Version > order.Incarnation && n.Log.String() != order.Log {
 			return // it came back, with a new log if the order names the old one
 		}
 		n.Status = StatusRemoved
@@ -139,7 +145,7 @@ func (s *State) obey(n *Node, spoke events.Timestamp) {
 			return
 		}
 	case events.NodeUndrained:
-		if n.Status != StatusAlive || r.event.Time < spoke {
+		if n.Status != StatusAlive || r.event.Time < said.Time {
 			return
 		}
 	}

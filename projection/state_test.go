@@ -173,22 +173,29 @@ func TestStatus(t *testing.T) {
 	a.time = b.time
 	e = a.say(events.NodeRecovered, 3, events.NodeRecord{Addr: "a:1"})
 	see(e, projection.StatusAlive, false, e)
-	joined := e
-	see(b.accuse(events.NodeFailed, "n1", 9), projection.StatusAlive, false, joined) // not this incarnation
+	e = b.accuse(events.NodeFailed, "n1", 9) // who wrote it had heard of more than is known here
+	see(e, projection.StatusFailed, false, e)
+	if n, _ := s.Cluster().Node("n1"); n.Incarnation != 9 {
+		t.Errorf("incarnation 9 failed, and %d is named", n.Incarnation)
+	}
+	a.time = b.time
+	recovered := a.say(events.NodeRecovered, 10, events.NodeRecord{Addr: "a:1"})
+	see(recovered, projection.StatusAlive, false, recovered)
+	see(b.accuse(events.NodeFailed, "n1", 9), projection.StatusAlive, false, recovered)
 	b.time += 1 << 20
-	e = b.order(events.NodeDrained, "n1", 3, 3)
+	e = b.order(events.NodeDrained, "n1", 10, 3)
 	see(e, projection.StatusAlive, true, e)
 	a.time = b.time
 	drained := e
-	e = a.say(events.NodeLeaving, 3, events.NodeRecord{Addr: "a:1"})
+	e = a.say(events.NodeLeaving, 10, events.NodeRecord{Addr: "a:1"})
 	see(e, projection.StatusLeaving, true, e)
-	e = a.say(events.NodeLeft, 3, events.NodeRecord{Addr: "a:1"})
+	e = a.say(events.NodeLeft, 10, events.NodeRecord{Addr: "a:1"})
 	see(e, projection.StatusLeft, true, e)
-	e = a.say(events.NodeJoined, 4, events.NodeRecord{Addr: "a:1"})
+	e = a.say(events.NodeJoined, 11, events.NodeRecord{Addr: "a:1"})
 	see(e, projection.StatusAlive, true, drained)
-	e = b.order(events.NodeRemoved, "n1", 4, 4)
+	e = b.order(events.NodeRemoved, "n1", 11, 4)
 	see(e, projection.StatusRemoved, false, e)
-	e = a.say(events.NodeJoined, 5, events.NodeRecord{Addr: "a:1"})
+	e = a.say(events.NodeJoined, 12, events.NodeRecord{Addr: "a:1"})
 	see(e, projection.StatusAlive, false, e)
 }
 
