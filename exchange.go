@@ -41,6 +41,7 @@ const (
 func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 	asking := m == pull || m == look
 	var part part
+	var brought, owed bool // the whole state, once
 	for page := range maxPages {
 		asked := ck.now()
 		k := ck.known().knowledge
@@ -59,7 +60,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			return err
 		}
 		req.Events = told
-		whole := err != nil && len(told) == 0 && k.unheard(has, ck.log.Identity().Log)
+		whole := owed || err != nil && len(told) == 0 && k.unheard(has, ck.log.Identity().Log)
 		if whole {
 			if req.Snapshot, err = ck.snapshot(ctx); err != nil {
 				return err
@@ -74,10 +75,14 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			}
 			return err
 		}
-		progress, err := ck.takeAnswer(ctx, to, k, asked, &c, resp)
+		in, err := ck.takeAnswer(ctx, to, k, asked, &c, resp)
 		if err != nil || resp.Code == transport.CodeEqual {
 			return err
 		}
+		// Who sends what is void here does not know that its log has forked, and
+		// may know of nobody to ask.
+		brought = brought || whole
+		owed = in.void && !brought && m != look
 		if c.buckets != nil {
 			part.known, part.within = true, resp.Within
 		}
@@ -95,9 +100,9 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		// peer gets as a state, when it asks, or at once when that is of this
 		// node's own log: it may not know where to ask. What this node has learnt
 		// meanwhile it tells in its own time.
-		fetch = fetch && (progress || !c.given)
+		fetch = fetch && (in.progress || !c.given)
 		bring := m != look && (len(spans) == 0 || len(told) > 0 || whole) && len(k.beyond(theirs, events.LogID{})) > 0
-		if !fetch && !bring {
+		if !fetch && !bring && !owed {
 			return nil
 		}
 		asking = fetch
@@ -119,13 +124,16 @@ func (ck *ClusterKit) sendSync(ctx context.Context, to target, req *transport.Sy
 	return resp, nil
 }
 
-// takeAnswer learns from the answer to a claim made when this node knew k. It
-// reports whether anything new came.
-func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, asked int64, c *claim, resp *transport.SyncResponse) (progress bool, err error) {
+// taken is what an answer brought: anything new, events of logs that are known
+// here as forked.
+type taken struct{ progress, void bool }
+
+// takeAnswer learns from the answer to a claim made when this node knew k.
+func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, asked int64, c *claim, resp *transport.SyncResponse) (taken, error) {
 	ck.metrics.PeerSeen(to.id)
 	if resp.Code == transport.CodeEqual {
 		ck.peers.equal(to.id, k, asked)
-		return false, nil
+		return taken{}, nil
 	}
 	if resp.HasVector {
 		if held, ok := k.heldBy(c, resp.Vector, resp.Within); ok {
@@ -141,17 +149,17 @@ func (ck *ClusterKit) takeAnswer(ctx context.Context, to target, k *knowledge, a
 			ck.diverged(to.id, k.digest, resp.Digest)
 		}
 		if err := ck.merge(ctx, resp.Snapshot); err != nil {
-			return false, fmt.Errorf("merge the state of %s: %w", to.id, err)
+			return taken{}, fmt.Errorf("merge the state of %s: %w", to.id, err)
 		}
-		return true, nil
+		return taken{progress: true}, nil
 	}
 	if len(resp.Events) == 0 {
-		return false, nil
+		return taken{}, nil
 	}
 	ck.metrics.SyncReceivedEvents(len(resp.Events))
 	in, err := ck.ingest(ctx, resp.Events)
 	ck.ingestedFrom(ctx, to.id, in)
-	return in.accepted > 0, err
+	return taken{in.accepted > 0, in.void > 0}, err
 }
 
 // page reads events for a peer.

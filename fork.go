@@ -30,6 +30,8 @@ import (
 // on in a new log. That a log forked may itself be said in a log that has forked
 // or will; so who has no more ranges for a peer that still differs looks whether
 // both know the same forks, and sends the state if not (knowledge.forkedBeyond).
+// And who is given events of a log that is known here as forked brings the state:
+// who sent them does not know, and may reach nobody whom it could ask.
 
 // forkKnown reports whether a log is recorded as forked, or about to be.
 func (r *replica) forkKnown(log events.LogID) bool {

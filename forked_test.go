@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -136,4 +137,39 @@ func TestVoidEvents(t *testing.T) {
 	if void == 0 {
 		t.Error("no event was void")
 	}
+}
+
+// TestForkToldByTheOneWhoAsks: a node whose log has forked is told so also when
+// it can reach nobody, and who knows of it can only ask. What says that the log
+// has forked stands itself in a log that has, which no range brings.
+func TestForkToldByTheOneWhoAsks(t *testing.T) {
+	pair := startPair(t)
+	forked := pair[1].log.Identity().Log
+	pair[0].server.Close()
+	rumour := projection.NewState()
+	log := events.NewLogID(time.Now().UnixMilli(), [10]byte{42})
+	chain := events.Genesis(log)
+	for seq, at := range []events.LogID{forked, log} {
+		e, err := events.Seal(events.Event{Log: log, Seq: uint64(seq) + 1, Time: events.NewTimestamp(time.Now().UnixMilli(), uint16(seq)),
+			Type: events.LogForked, Register: events.LogRegister(at), Version: 1, Rank: 1,
+			Body: events.Encode(&events.LogOwner{Node: "n1", Seq: 1, Reason: "seen elsewhere"})}, chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rumour.Apply(&e)
+		chain = e.Chain
+	}
+	if !rumour.Forked(forked) || !rumour.Forked(log) {
+		t.Fatal("the rumour does not say what it should")
+	}
+	if err := pair[0].merge(t.Context(), rumour.AppendSnapshot(nil)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pair[1].Set(t.Context(), "k", []byte("v")); err != nil {
+		t.Fatal(err)
+	}
+	awaitEqual(t, pair, func(c *Cluster) bool {
+		n, _ := c.Node("n1")
+		return n.Log != forked && pair[1].known().forked[forked]
+	})
 }

@@ -29,6 +29,7 @@ const (
 	simSnapshotSent     simSight = "state sent"
 	simStatePushed      simSight = "state brought unasked"
 	simForked           simSight = "fork recorded"
+	simOwed             simSight = "state brought to who did not know of a fork"
 	simSpokeUnlearned   simSight = "spoke without having learnt"
 	simRemovedTold      simSight = "removed node told so"
 	simDuplicateRefused simSight = "second node of a name refused"
@@ -52,7 +53,7 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 // simSights lists everything that must happen in the histories of the gate.
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
-		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked,
+		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked, simOwed,
 		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simCheckpointed, simTinyPages, simTinySegments, simHerds,
 		simBraked, simQuiet}
 	all = append(all, simCrashes[simCrashDecided:]...)

@@ -19,9 +19,12 @@ type simExchange struct {
 	m      mode
 	asking bool
 	part   part
-	round  int
-	until  int64
-	done   func(error)
+
+	brought, owed bool // the whole state, once
+
+	round int
+	until int64
+	done  func(error)
 }
 
 func (p *simProc) exchange(to target, m mode, timeout int64, done func(error)) {
@@ -51,7 +54,7 @@ func (x *simExchange) next() {
 		return
 	}
 	req.Events = told
-	whole := err != nil && len(told) == 0 && k.unheard(has, p.host.disk.log)
+	whole := x.owed || err != nil && len(told) == 0 && k.unheard(has, p.host.disk.log)
 	if whole {
 		req.Snapshot = p.r.state.AppendSnapshot(nil)
 	}
@@ -65,12 +68,16 @@ func (x *simExchange) next() {
 			return
 		}
 		resp := answer.(*transport.SyncResponse)
-		x.take(k, asked, &c, resp, func(progress bool, err error) {
+		x.take(k, asked, &c, resp, func(in taken, err error) {
 			if err != nil || resp.Code == transport.CodeEqual {
 				x.done(err)
 				return
 			}
-			x.goOn(k, &c, resp, progress, len(spans) == 0 || len(told) > 0 || whole)
+			x.brought = x.brought || whole
+			if x.owed = in.void && !x.brought; x.owed {
+				p.world.coverage.saw(simOwed)
+			}
+			x.goOn(k, &c, resp, in.progress, len(spans) == 0 || len(told) > 0 || whole)
 		})
 	})
 }
@@ -90,7 +97,7 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 	}
 	fetch = fetch && (progress || !c.given)
 	bring := more && len(k.beyond(theirs, events.LogID{})) > 0
-	if !fetch && !bring {
+	if !fetch && !bring && !x.owed {
 		x.done(nil)
 		return
 	}
@@ -99,11 +106,11 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 }
 
 // take learns from an answer.
-func (x *simExchange) take(k *knowledge, asked int64, c *claim, resp *transport.SyncResponse, then func(progress bool, err error)) {
+func (x *simExchange) take(k *knowledge, asked int64, c *claim, resp *transport.SyncResponse, then func(taken, error)) {
 	p := x.p
 	if resp.Code == transport.CodeEqual {
 		p.peers.equal(x.to.id, k, asked)
-		then(false, nil)
+		then(taken{}, nil)
 		return
 	}
 	var forks []events.Head
@@ -120,11 +127,11 @@ func (x *simExchange) take(k *knowledge, asked int64, c *claim, resp *transport.
 		switch {
 		case len(resp.Snapshot) > 0:
 			p.world.diverged(p, k.digest, resp.Digest)
-			p.takeState(resp.Snapshot, func(err error) { then(true, err) })
+			p.takeState(resp.Snapshot, func(err error) { then(taken{progress: true}, err) })
 		case len(resp.Events) == 0:
-			then(false, nil)
+			then(taken{}, nil)
 		default:
-			p.ingest(x.to.id, resp.Events, func(in ingested, err error) { then(in.accepted > 0, err) })
+			p.ingest(x.to.id, resp.Events, func(in ingested, err error) { then(taken{in.accepted > 0, in.void > 0}, err) })
 		}
 	})
 }

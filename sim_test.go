@@ -102,6 +102,12 @@ func (w *simWorld) recover() {
 		}
 		w.start(h)
 	}
+	w.bridge()
+}
+
+// bridge has the names that nodes were given resolve to others where there are
+// islands.
+func (w *simWorld) bridge() {
 	if w.islands() {
 		w.coverage.saw(simIslands)
 		for _, p := range w.live() {
@@ -152,6 +158,7 @@ func (w *simWorld) settle(healed int64) (agreed, settled int64) {
 			agreed = w.now - healed
 			break
 		}
+		w.bridge() // who was about to leave may have been the last that knew of both
 	}
 	if agreed < 0 {
 		w.violated("agreement", "not all nodes know the same %d ms after the network was healed:%s", limit, w.portrait())
@@ -321,6 +328,8 @@ var simOnceFailed = []struct {
 	{118308, "tombstones were collected while the news that a writer is a member was on its way"},
 	{123847, "the same"},
 	{3176684, "a node was lost with its last incarnation, of which only an accusation was left: nobody could accuse it"},
+	{3396874, "only the node whose log had forked did not know of it, and nobody that it could reach"},
+	{3064072, "the last that knew of two groups left when all was well: a fault of the simulator"},
 	{2006517, "a coordinator had balanced when the assignments of another came, from before the split ended"},
 	{2029886, "the same"},
 	{1002530, "the invariant: a holder that nobody knows any more is like one that has failed"},
