@@ -67,18 +67,22 @@ func inBubbleWith(t *testing.T, n int, change func(i int, o *clusterkit.Options)
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t: t, net: memnet.New(), dir: dir, change: change}
+		defer b.stop() // also after a Fatal, which a deadlock of the bubble would hide
 		for i := range n {
 			b.nodes = append(b.nodes, b.start(i))
 		}
 		b.until("a full cluster", 5*time.Second, b.nodes, full(n, 16, 3))
 		story(b)
-		b.net.HealAll()
-		for _, ck := range b.nodes {
-			if err := ck.Stop(); err != nil {
-				t.Errorf("stop %s: %v", ck.NodeID(), err)
-			}
-		}
 	})
+}
+
+func (b *bubble) stop() {
+	b.net.HealAll()
+	for _, ck := range b.nodes {
+		if err := ck.Stop(); err != nil {
+			b.t.Errorf("stop %s: %v", ck.NodeID(), err)
+		}
+	}
 }
 
 // until lets time pass until every view satisfies ok, and fails after limit.

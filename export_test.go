@@ -29,3 +29,6 @@ func WithLookup(o *Options, resolve func(ctx context.Context, host string) ([]st
 
 // SettingsOf returns the hash of what all nodes must agree on, as headers carry it.
 func SettingsOf(ck *ClusterKit) uint64 { return ck.settings }
+
+// ForgetAfter has what is gone be forgotten after less than a day of uptime.
+func ForgetAfter(o *Options, d time.Duration) { o.forgetAfter = d }

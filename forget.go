@@ -11,98 +11,229 @@ import (
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
-// Tombstones of values are forgotten in two steps, both of them events, so that
-// every node forgets the same; projection says what they mean and why nothing
-// comes back. The coordinator takes the steps:
+// Tombstones are forgotten in two steps, both of them events, so that every node
+// forgets the same; projection says what they mean and why nothing comes back.
+// Forgotten are deleted values, and nodes that are gone for good: removed, or
+// left and not only shut down. The coordinator takes the steps:
 //
 //	tombstones and no floor above what was collected   --> FloorRaised
-//	a floor that this process has known for a day of its own uptime, since when
-//	every member was found to know the same as this one --> TombstonesCollected
+//	a floor that has been known for a day, since when every member was found
+//	to know the same as this one                       --> TombstonesCollected
 //
-// A day counts from when this process came to know of the floor, on its
-// monotonic clock: a wall clock that jumps forgets nothing, and a coordinator
-// that restarts waits a whole day again. A member that is failed holds
-// everything up until it returns or is removed; one that has left has said all
-// that it had to say, and whoever returns learns before it speaks. (What a node
-// writes that returned unheard, behind a split longer than a day, is void below
-// the floor, as is what a copy older than a day writes.) For a day
-// after a fork came to be known nothing is forgotten either.
+// A day is one of observed uptime: it counts while somebody runs who knows of the
+// floor, on a monotonic clock, so that a wall clock that jumps forgets nothing.
+// Everybody counts. The coordinator writes down each quarter, as the rank of the
+// floor, so that who restarts, or takes over, goes on from there: three events at
+// most for a floor. FloorRaised says what was known then; what came later waits
+// for the next floor.
+//
+// A member that is failed holds everything up until it returns or is removed;
+// one that has left has said all that it had to say, and whoever returns learns
+// before it speaks. (What a node writes that returned unheard, behind a split
+// longer than a day, is void below the floor, as is what a copy older than a day
+// writes.) For a day after a fork came to be known nothing is forgotten either.
+//
+// Of a node that is forgotten its name, up to which incarnation, and its logs
+// remain. Nobody may speak in these logs any more: who took leave and comes back
+// with such a directory begins a new log (comeback.go); who was removed is told
+// so, and may return with an empty directory.
 
-// forgetAfter is for how long this process must have known a floor.
+// forgettable are the kinds of which tombstones are forgotten.
+var forgettable = [...]string{events.KindValue, events.KindNode}
+
+// forgetAfter is for how long a floor must have been known.
 const forgetAfter = 24 * time.Hour
 
-// forgetEvery is how often the coordinator looks.
+// forgetEvery is how often each node looks.
 const forgetEvery = time.Minute
 
-// forgetting is what this process has observed of the floor of values.
+// quarters is how many parts of forgetAfter are written down.
+const quarters = projection.RankObserved + 1
+
+// forgetting is what has been observed of the floor of a kind.
 type forgetting struct {
-	floor   events.ID     // the event that raised it
-	since   int64         // when this process first saw it, in its own milliseconds
-	settled []events.Head // what it knew by then
+	floor events.ID // the event that raised it
+	known int64     // when this process first saw it, in its own milliseconds
+	since int64     // when that was for those who were there before, counted back from now
 }
 
-// forget takes the next step, if this node is the coordinator and it is time.
+// forget takes the next steps, if this node is the coordinator and it is time.
 // after is how long a floor must have been known; forkedAt is when the last fork
 // was learnt of and inStep when a member was last found to know the same, both
 // in the milliseconds of now.
 func (r *replica) forget(now, wall, after, forkedAt int64, inStep func(node string) int64) error {
+	if !r.spoken || r.stopping || len(r.staged) > 0 {
+		return nil
+	}
+	for i, kind := range forgettable {
+		floor, ok := r.state.Register(events.FloorRegister(kind))
+		if ok && floor.Version > r.state.Collected(kind) {
+			r.forgetting[i].observe(&floor, now, after)
+		} else {
+			ok = false
+		}
+		if r.state.Cluster().Coordinator != r.node {
+			continue
+		}
+		var err error
+		switch f := r.forgetting[i]; {
+		case !ok:
+			err = r.raiseFloor(wall, kind)
+		case now >= f.since+after && now >= forkedAt+after && r.allInStep(f.known, inStep):
+			err = r.collect(wall, kind, &floor)
+		default:
+			err = r.noteQuarter(wall, &floor, min((now-f.since)/max(after/quarters, 1), quarters-1))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// observe counts for how long a floor has been known.
+func (f *forgetting) observe(floor *events.Event, now, after int64) {
+	if root := raised(floor); f.floor != root {
+		*f = forgetting{root, now, now}
+	}
+	f.since = min(f.since, now-int64(min(floor.Rank, quarters-1))*(after/quarters))
+}
+
+// raised returns the event that raised a floor of which a quarter was written
+// down: two of one version say that other things are settled.
+func raised(floor *events.Event) events.ID {
+	if floor.Rank > 0 {
+		return floor.Cause
+	}
+	return floor.ID()
+}
+
+// noteQuarter writes down for how long a floor has been known.
+func (r *replica) noteQuarter(wall int64, floor *events.Event, quarter int64) error {
+	if quarter <= int64(floor.Rank) {
+		return nil
+	}
+	_, err := r.emit(wall, events.Event{Type: events.FloorRaised, Register: floor.Register, Version: floor.Version,
+		Rank: uint8(quarter), Cause: raised(floor), Body: floor.Body})
+	return err
+}
+
+// allInStep reports whether every member was found to know the same since a time.
+func (r *replica) allInStep(since int64, inStep func(node string) int64) bool {
 	cluster := r.state.Cluster()
-	if !r.spoken || r.stopping || cluster.Coordinator != r.node || len(r.staged) > 0 {
+	return !slices.ContainsFunc(cluster.Nodes, func(n Node) bool {
+		gone := n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved
+		return n.ID != r.node && !gone && inStep(n.ID) <= since
+	})
+}
+
+// raiseFloor announces that what is a tombstone now will be forgotten: nobody
+// who has heard of it writes a value below the floor any more.
+func (r *replica) raiseFloor(wall int64, kind string) error {
+	version, n, logs := r.state.Tombstones()
+	what := "deleted values"
+	if kind == events.KindNode {
+		version, n, logs = 0, 0, make(map[events.LogID]struct{})
+		what = "nodes"
+		for _, node := range r.departed() {
+			n++
+			r.logsAbout(node, logs)
+		}
+	}
+	if n == 0 {
 		return nil
 	}
-	floor, ok := r.state.Register(events.FloorRegister(events.KindValue))
-	if !ok || floor.Version <= r.state.Collected(events.KindValue) {
-		return r.raiseFloor(wall)
-	}
-	if r.forgetting.floor != floor.ID() {
-		r.forgetting = forgetting{floor.ID(), now, r.state.Heads()}
-		return nil
-	}
-	since := r.forgetting.since
-	if now < since+after || now < forkedAt+after || len(r.state.Heads()) > projection.MaxForget {
-		return nil
+	version = max(version, r.state.Floor(kind)+1)
+	body := &events.Collection{Kind: kind, Floor: version, Settled: r.state.Settled(logs),
+		Reason: fmt.Sprintf("%d %s to be forgotten", n, what)}
+	_, err := r.emit(wall, events.Event{Type: events.FloorRaised, Register: events.FloorRegister(kind),
+		Version: version, Body: events.Encode(body)})
+	return err
+}
+
+// departed returns the nodes that are gone for good and own nothing any more: who
+// is to move what a node owns must know of the node.
+func (r *replica) departed() (gone []*Node) {
+	cluster := r.state.Cluster()
+	owns := make(map[string]bool)
+	for i := range cluster.PartitionMap.Partitions {
+		for _, id := range holders(cluster.PartitionMap.Partitions, i) {
+			owns[id] = true
+		}
 	}
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]
-		gone := n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved
-		if n.ID != r.node && !gone && inStep(n.ID) <= since {
-			return nil
+		if n.ID != r.node && !owns[n.ID] && (n.Status == projection.StatusRemoved || n.Status == projection.StatusLeft && n.Reason() == leftForGood) {
+			gone = append(gone, n)
 		}
 	}
-	if r.hearsOfStrangers() {
-		return nil
+	return gone
+}
+
+// logsAbout adds the logs in which is written what must be known of a node
+// before it is forgotten.
+func (r *replica) logsAbout(n *Node, logs map[events.LogID]struct{}) {
+	logs[n.Cause().Log] = struct{}{}
+	for _, log := range r.state.Cluster().LogsOf(n.ID) {
+		logs[log] = struct{}{}
+		if stamp, ok := r.state.Stamp(events.LogRegister(log)); ok {
+			logs[stamp.Log] = struct{}{}
+		}
 	}
-	body := projection.Forget(events.KindValue, floor.Version, r.forgetting.settled, r.state.Heads(),
-		"known to all members, and old")
+}
+
+// collect forgets what was known when a floor was raised.
+func (r *replica) collect(wall int64, kind string, floor *events.Event) error {
+	settled := projection.Observed(floor)
+	var body *events.Collection
+	if kind == events.KindValue {
+		stable := r.state.Stable(settled)
+		if len(stable) > projection.MaxForget {
+			return nil
+		}
+		body = projection.Forget(kind, floor.Version, r.atLeast(settled), stable, "known to all members, and old")
+	} else if body = r.bury(floor.Version, settled); body == nil {
+		return r.raiseFloor(wall, kind) // all have returned since
+	}
 	_, err := r.emit(wall, events.Event{Type: events.TombstonesCollected, Version: 1, Cause: floor.ID(),
 		Register: events.CollectedRegister(events.ID{Log: r.log, Seq: r.head(r.log).Seq + 1}), Body: events.Encode(body)})
 	return err
 }
 
-// hearsOfStrangers reports whether a log is known and its owner is not: it has
-// begun to speak, and the news that it is a member has not come yet. It is one
-// to wait for.
-func (r *replica) hearsOfStrangers() bool {
-	cluster := r.state.Cluster()
-	return slices.ContainsFunc(r.state.Heads(), func(h events.Head) bool {
-		owner := r.state.Owner(h.Log)
-		_, member := cluster.Node(owner)
-		return owner != "" && !member
-	})
+// atLeast returns a vector as heads, sorted by log.
+func (r *replica) atLeast(v events.Vector) (heads []events.Head) {
+	for _, h := range r.state.Heads() {
+		if seq := min(v[h.Log], h.Seq); seq > 0 {
+			heads = append(heads, events.Head{Log: h.Log, Seq: seq})
+		}
+	}
+	return heads
 }
 
-// raiseFloor announces that what is deleted now will be forgotten: nobody who
-// has heard of it writes a value below the floor any more.
-func (r *replica) raiseFloor(wall int64) error {
-	version, n := r.state.Tombstones(events.KindValue, r.state.Vector())
-	if n == 0 {
-		return nil
+// bury returns what remains of the nodes that were gone when a floor was raised,
+// and still are; nil if there are none.
+func (r *replica) bury(floor uint64, settled events.Vector) *events.Collection {
+	var gone []events.GoneNode
+	for _, n := range r.departed() {
+		if !settled.Covers(n.Cause()) {
+			continue
+		}
+		g := events.GoneNode{ID: n.ID, Incarnation: n.Incarnation}
+		if order, ok := r.state.Register(events.AdminRegister(n.ID)); ok {
+			g.Revision = order.Version
+			if p, err := order.Payload(); err == nil {
+				g.Incarnation = max(g.Incarnation, p.(*events.NodeOrder).Incarnation)
+			}
+		}
+		gone = append(gone, g)
 	}
-	version = max(version, r.state.Floor(events.KindValue)+1)
-	body := &events.Collection{Kind: events.KindValue, Floor: version, Reason: fmt.Sprintf("%d deleted values to be forgotten", n)}
-	_, err := r.emit(wall, events.Event{Type: events.FloorRaised, Register: events.FloorRegister(events.KindValue),
-		Version: version, Body: events.Encode(body)})
-	return err
+	logs := func(node string) []events.LogID {
+		return slices.DeleteFunc(r.state.Cluster().LogsOf(node), func(log events.LogID) bool {
+			stamp, ok := r.state.Stamp(events.LogRegister(log))
+			return ok && !settled.Covers(events.ID{Log: stamp.Log, Seq: stamp.Seq})
+		})
+	}
+	return r.state.Bury(floor, gone, logs, "known to all members, and gone for long")
 }
 
 // keepForgetting ends with the node's context.
@@ -119,14 +250,11 @@ func (ck *ClusterKit) keepForgetting() {
 		case <-ck.ctx.Done():
 			return
 		}
-		if ck.known().cluster.Coordinator != ck.opt.NodeID {
-			continue
-		}
 		err := ck.do(ck.ctx, func(r *replica, wall int64) error {
 			if err := ck.persist(); err != nil { // what this batch staged before
 				return err
 			}
-			return r.forget(ck.now(), wall, after.Milliseconds(), ck.forkedAt.Load(), ck.peers.equalAt)
+			return r.forget(ck.now(), wall, after.Milliseconds(), ck.heldAt.Load(), ck.peers.equalAt)
 		})
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) && ck.Err() == nil {
 			ck.opt.Logger.Warn("tombstones are kept", "err", err)

@@ -98,7 +98,7 @@ func TestForgetOnlyWhenSafe(t *testing.T) {
 	})
 	t.Run("a coordinator that restarted", func(t *testing.T) {
 		f, coordinator, _ := deleted(t)
-		coordinator.forgetting = forgetting{}
+		coordinator.forgetting = [len(forgettable)]forgetting{}
 		f.forget(coordinator, day+1, -never, inStep(never))
 		if !has(coordinator, "k") {
 			t.Error("it counts uptime that it has not seen")

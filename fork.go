@@ -107,7 +107,7 @@ func (r *replica) recordForks(wall int64, forks []events.Head, fresh func() (eve
 // leaveFork goes on in a new log when somebody else has recorded that this
 // node's log forked.
 func (r *replica) leaveFork(wall int64, fresh func() (events.LogID, error)) error {
-	if !r.spoken || r.stopping || !r.state.Forked(r.log) {
+	if !r.spoken || r.stopping || !r.state.Forked(r.log) || r.state.Gone(r.log) {
 		return nil
 	}
 	log, err := fresh()
@@ -149,6 +149,9 @@ func (r *replica) learnt(peer string, has []events.Head, peerSpoke bool) error {
 // has, unless that would fork or has. Whoever could not learn what it had
 // written last must not go on where it believes it stopped.
 func (r *replica) beginLog(learnt bool, fresh func() (events.LogID, error)) error {
+	if r.state.Gone(r.log) {
+		return ErrRemoved
+	}
 	if r.head(r.log).Seq == 0 || learnt && r.unsaid.Seq == 0 && !r.state.Forked(r.log) {
 		return nil
 	}

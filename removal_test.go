@@ -90,6 +90,7 @@ func TestRemovedWhileItWasDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.until("balance without it", time.Minute, b.nodes[:3], balanced(3, 16, 3))
+		time.Sleep(2 * time.Minute) // until the floor is raised below which it will be forgotten
 		b.agree(10*time.Second, b.nodes[:3])
 		before := b.nodes[0].Cluster().Digest
 		b.nodes[3] = b.start(3)

@@ -39,7 +39,7 @@ type replica struct {
 
 	heldUntil int64 // until then it need not be recorded again that the brake holds
 
-	forgetting forgetting // how far it is with forgetting tombstones
+	forgetting [len(forgettable)]forgetting // how far it is with forgetting tombstones
 
 	staged   []events.Event
 	heads    map[events.LogID]events.Head // of the logs with staged events
@@ -74,10 +74,11 @@ func (r *replica) head(log events.LogID) events.Head {
 	return r.state.Head(log)
 }
 
-// version returns the newest version of a register, staged ones included.
+// version returns the newest version of a register, staged ones included and
+// those that are forgotten.
 func (r *replica) version(register string) uint64 {
 	stamp, _ := r.state.Stamp(register)
-	return max(stamp.Version, r.versions[register])
+	return max(stamp.Version, r.versions[register], r.state.GoneVersion(register))
 }
 
 func (r *replica) stage(e events.Event) *events.Event {
@@ -318,8 +319,15 @@ func (r *replica) react(now, wall int64) (wake int64, err error) {
 	return wake, r.carryOut(wall, cluster, decision)
 }
 
-// refute answers an accusation of this node's present incarnation: it lives.
+// refute answers an accusation of this node's present incarnation: it lives. So
+// it does when what it said is void, because it did not know when it spoke that
+// a node of its name was forgotten.
 func (r *replica) refute(wall int64) error {
+	own := events.NodeRegister(r.node)
+	if _, ok := r.state.Stamp(own); !ok && r.versions[own] == 0 {
+		_, err := r.announce(wall, r.alive(), r.nextIncarnation(), events.ID{}, "was not to be told from one that is forgotten")
+		return err
+	}
 	accused, ok := r.state.Register(events.AccusationRegister(r.node))
 	if !ok || accused.Version < r.incarnation() {
 		return nil

@@ -35,6 +35,8 @@ const (
 	simDuplicateRefused simSight = "second node of a name refused"
 	simTwinStopped      simSight = "second process of a name stopped itself"
 	simForgotten        simSight = "tombstones forgotten"
+	simBuried           simSight = "removed nodes forgotten"
+	simGoneTold         simSight = "node that is forgotten told so" // too rare to ask for
 	simCheckpointed     simSight = "checkpoint written and read"
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
@@ -54,7 +56,7 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
 		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked, simOwed,
-		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simCheckpointed, simTinyPages, simTinySegments, simHerds,
+		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simBuried, simCheckpointed, simTinyPages, simTinySegments, simHerds,
 		simBraked, simQuiet}
 	all = append(all, simCrashes[simCrashDecided:]...)
 	for _, k := range simKinds {

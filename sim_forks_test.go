@@ -17,7 +17,7 @@ func (w *simWorld) mayFork(log events.LogID) bool { return w.forks[w.ledger.owne
 // holdsFork reports whether somebody holds a log of which two events of one name
 // were ever durable, or which is known as forked: two processes wrote to it.
 func (w *simWorld) holdsFork(k *knowledge) bool {
-	return k.digest.Forked > 0 || len(w.ledger.forked) > 0 &&
+	return k.trulyForked() > 0 || len(w.ledger.forked) > 0 &&
 		slices.ContainsFunc(k.heads, func(h events.Head) bool { return w.ledger.forked[h.Log] })
 }
 
@@ -54,7 +54,7 @@ func (w *simWorld) writtenInForks(k *knowledge) map[string]bool {
 		written[e.Register] = true
 	}
 	for _, id := range w.ledger.ids {
-		if w.ledger.forked[id.Log] || k.forked[id.Log] {
+		if w.ledger.forked[id.Log] || k.forked[id.Log] && !k.still[id.Log] {
 			written[w.ledger.events[id].Register] = true
 		}
 	}
@@ -73,7 +73,8 @@ func (w *simWorld) agreesBesideForks(p *simProc, others *projection.State) strin
 		of := make(map[string]events.ID)
 		for name, e := range s.Registers("") {
 			kind, _ := events.SplitRegister(name)
-			if !forked[name] && kind != events.KindValue && kind != events.KindCollected {
+			forgotten := e.Version <= p.r.state.GoneVersion(name) // maybe in a forked log
+			if !forked[name] && !forgotten && kind != events.KindValue && kind != events.KindCollected {
 				of[name] = e.ID()
 			}
 		}
@@ -95,7 +96,8 @@ func nothingWrittenIsLost(w *simWorld, live []*simProc, c *projection.Cluster) s
 			for i := range p.host.disk.held[h.Log] {
 				e := &p.host.disk.held[h.Log][i].event
 				kind, _ := events.SplitRegister(e.Register)
-				forgotten := kind == events.KindCollected || kind == events.KindValue && e.Version <= state.Collected(kind)
+				forgotten := kind == events.KindCollected || kind == events.KindValue && e.Version <= state.Collected(kind) ||
+					e.Version <= state.GoneVersion(e.Register)
 				if e.Register == "" || forgotten {
 					continue
 				}

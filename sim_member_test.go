@@ -182,6 +182,10 @@ func (p *simProc) serveJoin(req *transport.JoinRequest, reply func(any, error)) 
 	}
 	n, ok := k.cluster.Node(req.From)
 	switch {
+	case k.cluster.Gone(req.FromLog):
+		p.world.coverage.saw(simGoneTold)
+		reply(nil, transport.Errorf(410, transport.ErrorRemoved, "removed long ago"))
+		return
 	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr && n.Status != projection.StatusRemoved:
 		welcome()
 		return

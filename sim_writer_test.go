@@ -379,8 +379,8 @@ func (p *simProc) show(batch []events.Event) {
 }
 
 func (p *simProc) publish() {
-	forked := p.k.digest.Forked
-	if p.k = p.r.know(); p.k.digest.Forked > forked {
+	forked := p.k.trulyForked()
+	if p.k = p.r.know(); p.k.trulyForked() > forked {
 		p.forgotten = p.now()
 	}
 	p.world.published(p)
@@ -493,9 +493,6 @@ const simForgetAfter = 3000
 func (p *simProc) forgetLater() {
 	p.world.after(simForgetAfter/3, p, func() {
 		p.forgetLater()
-		if p.k.cluster.Coordinator != p.host.id || len(p.r.staged) > 0 {
-			return
-		}
 		p.do(func(r *replica, wall int64) error {
 			forkedAt, inStep := p.forgotten, p.peers.equalAt
 			if p.world.sabotage == sabotageAge {

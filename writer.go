@@ -222,6 +222,9 @@ func (ck *ClusterKit) publish() {
 	if next.digest.Forked > old.digest.Forked {
 		ck.forkedAt.Store(ck.now())
 	}
+	if next.trulyForked() > old.trulyForked() {
+		ck.heldAt.Store(ck.now())
+	}
 	close(old.changed)
 }
 

@@ -46,6 +46,7 @@ type Cluster struct {
 
 	claim  events.ID
 	owners map[events.LogID]string
+	gone   map[events.LogID]bool
 }
 
 // Node returns the node of that ID. It allocates nothing.
@@ -73,6 +74,13 @@ func (c *Cluster) Partition(i int) *Partition {
 // Claim returns the event with which the coordinator took the role; it is zero
 // when nobody did, and in a Cluster that was read from JSON.
 func (c *Cluster) Claim() events.ID { return c.claim }
+
+// Gone reports whether a log is one of a node that is forgotten: nobody may
+// speak in it any more. It is false in a Cluster that was read from JSON.
+func (c *Cluster) Gone(log events.LogID) bool {
+	_, ok := c.gone[log]
+	return ok
+}
 
 // Owner returns the node that writes, or wrote, a log; "" when that is not
 // known. What the register of the log says comes first, then who speaks of
@@ -114,7 +122,7 @@ func (s *State) Cluster() *Cluster {
 	}
 	v.cluster = &Cluster{
 		Config: v.config, Coordinator: v.coordinator, Term: v.term, claim: v.claim,
-		Nodes: v.nodes, PartitionMap: PartitionMap{v.partitions}, owners: v.owners,
+		Nodes: v.nodes, PartitionMap: PartitionMap{v.partitions}, owners: v.owners, gone: s.gone,
 		Vector: s.Vector(), Digest: s.Digest(),
 	}
 	if v.config.PartitionCount > 0 {

@@ -23,6 +23,7 @@ type collection struct {
 	kind            kind
 	floor           uint64
 	settled, stable events.Vector
+	gone            *gone // of kindNode
 	effective       bool
 }
 
@@ -44,9 +45,15 @@ func readCollection(e *events.Event) (*collection, error) {
 	if c.stable, err = readHeads(body.Stable); err != nil {
 		return nil, err
 	}
+	if c.kind == kindNode {
+		c.gone, err = readGone(body)
+		return c, err
+	}
 	switch {
 	case c.kind != kindValue:
 		return nil, errors.New("nothing of this kind is ever forgotten")
+	case len(body.Nodes) > 0 || len(body.Logs) > 0:
+		return nil, errors.New("nodes among values")
 	case !c.stable.Dominates(c.settled):
 		return nil, errors.New("something is settled that is not stable")
 	}
@@ -84,12 +91,75 @@ func Forget(kind string, floor uint64, settled, stable []events.Head, reason str
 	return &events.Collection{Kind: kind, Floor: floor, Settled: list(settled), Stable: list(stable), Reason: reason}
 }
 
+// Stable returns how far this state knows the logs on which a collection of
+// values depends: those of every value, of every collection before it, and of
+// the given ones. From others nothing can be void that is not superseded.
+func (s *State) Stable(settled events.Vector) []events.Head {
+	logs := make(map[events.LogID]struct{})
+	for log := range settled {
+		logs[log] = struct{}{}
+	}
+	for _, r := range s.order {
+		if r.kind == kindValue {
+			logs[r.event.Log] = struct{}{}
+		}
+	}
+	for _, c := range s.collections {
+		if c.kind == kindValue {
+			logs[c.id.Log] = struct{}{}
+			for log := range c.stable {
+				logs[log] = struct{}{}
+			}
+		}
+	}
+	var heads []events.Head
+	for _, h := range s.byLog {
+		if _, ok := logs[h.Log]; ok {
+			heads = append(heads, h.Head)
+		}
+	}
+	return heads
+}
+
+// Settled returns what a FloorRaised event says is known when it is written, of
+// the given logs; the oldest [MaxForget] of them when there are more.
+func (s *State) Settled(logs map[events.LogID]struct{}) []string {
+	var ids []string
+	for _, h := range s.byLog {
+		if _, ok := logs[h.Log]; ok && len(ids) < MaxForget {
+			ids = append(ids, events.ID{Log: h.Log, Seq: h.Seq}.String())
+		}
+	}
+	return ids
+}
+
+// Observed returns what a FloorRaised event says was known when it was written;
+// nothing if that cannot be read.
+func Observed(floor *events.Event) events.Vector {
+	p, err := floor.Payload()
+	if err != nil {
+		return nil
+	}
+	body, ok := p.(*events.Collection)
+	if !ok {
+		return nil
+	}
+	v, err := readHeads(body.Settled)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
 // MaxForget is of how many logs at most a vector fits into the event that
-// forgets, twice.
+// forgets, twice. It bounds in how many logs the owners of values stand.
 const MaxForget = 2048
 
 // hides reports whether c forgets the write e, once it is effective.
 func (c *collection) hides(k kind, e *events.Event) bool {
+	if c.kind == kindNode {
+		return c.gone.hides(k, e)
+	}
 	if k != c.kind || e.Version > c.floor {
 		return false
 	}
@@ -100,6 +170,9 @@ func (c *collection) hides(k kind, e *events.Event) bool {
 // o forgets is forgotten where c is effective, and whatever comes later and o
 // would forget, c forgets too.
 func (c *collection) succeeds(o *collection) bool {
+	if c.kind == kindNode {
+		return o.kind == kindNode && c.gone.includes(o.gone) && (c.id.Compare(o.id) > 0 || !o.gone.includes(c.gone))
+	}
 	return c.kind == o.kind && c.floor >= o.floor && c.stable.Covers(o.id) && c.stable.Dominates(o.stable)
 }
 
@@ -122,7 +195,7 @@ func (s *State) hidden(k kind, e *events.Event) bool {
 // register that it does not hold: whoever still holds it is behind.
 func (s *State) forgot(k kind, e *events.Event) bool {
 	for _, c := range s.collections {
-		if c.effective && c.kind == k && e.Version <= c.floor {
+		if c.effective && (c.kind == k && k == kindValue && e.Version <= c.floor || c.kind == kindNode && c.gone.hides(k, e)) {
 			return true
 		}
 	}
@@ -139,6 +212,7 @@ func (s *State) learn(c *collection) {
 		s.collections = slices.Insert(s.collections, i, c)
 	}
 	s.pending++
+	s.bury(c)
 }
 
 // covers reports whether the state stands for all events of a vector.
@@ -190,6 +264,13 @@ func (s *State) drop(r *register) {
 	r.sum, r.gone = events.Sum{}, true
 	s.view.cluster = nil
 	s.forgotten++
+	if r.kind.inView() {
+		s.view.buried = true
+		if !r.stale {
+			r.stale = true
+			s.view.stale = append(s.view.stale, r)
+		}
+	}
 }
 
 // sweep clears away what was dropped.
@@ -197,6 +278,12 @@ func (s *State) sweep() {
 	gone := func(r *register) bool { return r.gone }
 	s.order = slices.DeleteFunc(s.order, gone)
 	s.unsummed = slices.DeleteFunc(s.unsummed, gone)
+	if s.view.buried {
+		s.view.buried = false
+		for k := range s.view.of {
+			s.view.of[k] = slices.DeleteFunc(s.view.of[k], gone)
+		}
+	}
 }
 
 // Forgotten returns how many registers this state has forgotten since it was
@@ -204,7 +291,7 @@ func (s *State) sweep() {
 func (s *State) Forgotten() uint64 { return s.forgotten }
 
 // Collected returns the largest floor up to which something of a kind is, or is
-// about to be, forgotten.
+// about to be, forgotten. Of nodes, floors are only numbered.
 func (s *State) Collected(kindName string) (floor uint64) {
 	k := kindOf(kindName + "/")
 	for _, c := range s.collections {
@@ -227,15 +314,17 @@ func (s *State) Floor(kindName string) uint64 {
 	return floor
 }
 
-// Tombstones returns the largest version of the tombstones of a kind that are
-// in a vector, and how many there are.
-func (s *State) Tombstones(kindName string, settled events.Vector) (floor uint64, n int) {
-	for _, r := range s.inOrder() {
-		if k, _ := events.SplitRegister(r.name()); k == kindName && r.event.Type == events.ValueDeleted && settled.Covers(r.event.ID()) {
+// Tombstones returns the largest version of the tombstones of values, how many
+// there are and in which logs.
+func (s *State) Tombstones() (floor uint64, n int, logs map[events.LogID]struct{}) {
+	logs = make(map[events.LogID]struct{})
+	for _, r := range s.order {
+		if r.kind == kindValue && r.event.Type == events.ValueDeleted {
 			floor, n = max(floor, r.event.Version), n+1
+			logs[r.event.Log] = struct{}{}
 		}
 	}
-	return floor, n
+	return floor, n, logs
 }
 
 // readFloor checks what a FloorRaised event says.

@@ -47,7 +47,7 @@
 // A deleted value leaves a tombstone, a ValueDeleted that owns its register, so
 // that an old write that comes late does not bring the value back. Tombstones
 // are forgotten by events, not by age at each node: a TombstonesCollected event
-// C names two vectors and a version. It takes effect in a state that stands for
+// C of values names two vectors and a version. It takes effect in a state that stands for
 // all of C.stable, and hides there the owner W of a value register if
 //
 //	W.version <= C.floor, and
@@ -76,8 +76,34 @@
 //
 //	FloorRaised --24 h, and all are seen to be equal--> TombstonesCollected
 //
-// Only values are forgotten. Registers of nodes, partitions and logs are as many
-// as there are nodes, partitions and logs, and what they say is asked for.
+// Settled and stable need not name every log: of settled only those in which
+// tombstones stand, of stable only those in which the owner of a value stands.
+//
+// Nodes are forgotten in another way, because that can be simpler. A
+// TombstonesCollected event of nodes names for each of them the incarnation and
+// the revision of orders up to which everything is void, and its logs:
+//
+//	node/n, accusation/n    hidden up to the incarnation
+//	admin/n                 hidden up to the revision
+//	log/L                   hidden
+//
+// It takes effect at once. With a write it hides all that the write beats, which
+// has no larger version, whoever wrote them and in whatever order they come: so
+// the laws hold, and nothing of that node that is old comes back, from wherever.
+// What the node wrote to other registers stays. It says what remains of a node
+// in the place of its registers, and is itself forgotten when a later one says
+// the same and more; there is one for every [MaxGone] nodes or logs, about.
+//
+// Its logs are gone: they have no ranges any more, like logs that have forked
+// (see Forks), but they are compared unless they had forked, since everybody
+// holds the same of them; who does not gets the state. Their heads stay in the
+// vector. A node that still speaks in a log that is gone is removed, whatever it
+// says; and one that returns takes a higher incarnation and another log.
+//
+// What remains of a node is thus the head of each log (48 bytes in a snapshot)
+// and its name with two numbers and the names of its logs (28 bytes each).
+//
+// Registers of partitions and of nodes that are there are never forgotten.
 //
 // # Oddities
 //

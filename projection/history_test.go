@@ -174,7 +174,10 @@ func (h *history) collection(w *writer) events.Event {
 		stamp.Version = max(stamp.Version, w.knows.Floor(events.KindValue))
 	}
 	e := events.Event{Type: events.ValueSet, Register: events.ValueRegister(key), Version: stamp.Version + 1, Body: events.Encode(&events.Value{Key: key})}
-	switch h.rng.IntN(5) {
+	switch h.rng.IntN(6) {
+	case 5:
+		e.Type, e.Version, e.Body = events.TombstonesCollected, 1, events.Encode(h.burial(w))
+		e.Register = events.CollectedRegister(events.ID{Log: w.log, Seq: w.head.Seq + 1})
 	case 0, 1:
 		e.Type = events.ValueDeleted
 	case 2:
@@ -187,6 +190,28 @@ func (h *history) collection(w *writer) events.Event {
 		e.Body = events.Encode(&events.Collection{Kind: events.KindValue, Floor: e.Version})
 	}
 	return e
+}
+
+// burial forgets some nodes and some logs, whether they are gone or not.
+func (h *history) burial(w *writer) *events.Collection {
+	var nodes []events.GoneNode
+	for _, name := range h.names {
+		if h.rng.IntN(3) == 0 {
+			nodes = append(nodes, events.GoneNode{ID: name, Incarnation: h.rng.Uint64N(4), Revision: h.rng.Uint64N(4)})
+		}
+	}
+	logs := func(string) (logs []events.LogID) {
+		for _, o := range h.origins {
+			if h.rng.IntN(6) == 0 {
+				logs = append(logs, o.log)
+			}
+		}
+		return logs
+	}
+	if body := w.knows.Bury(h.rng.Uint64N(9), nodes, logs, "gone"); body != nil {
+		return body
+	}
+	return &events.Collection{Kind: events.KindNode}
 }
 
 // vectors returns what a collection by w may name: a part of it, and all, of

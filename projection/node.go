@@ -12,7 +12,8 @@ type Status string
 // operators ordered (admin/n). The first that holds is its status:
 //
 //	removed    an operator removed this incarnation or a later one, or the log
-//	           in which the node still speaks: it comes back with a new one only
+//	           in which the node still speaks: it comes back with a new one only;
+//	           or what it said before is forgotten, and it still speaks in that log
 //	left       the node said that it left
 //	failed     somebody gave up on this very incarnation
 //	suspected  somebody has doubts about this very incarnation
@@ -96,6 +97,9 @@ func (s *State) Node(id string) (Node, bool) {
 	}
 	s.accuse(&n)
 	s.obey(&n, &self.event)
+	if s.Gone(n.Log) {
+		n.Status = StatusRemoved
+	}
 	return n, true
 }
 

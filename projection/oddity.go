@@ -69,6 +69,10 @@ func placeOf(t events.Type) (k kind, rank uint8) {
 // rankForked is the rank of LogForked, so that it beats LogStarted.
 const rankForked = 1
 
+// RankObserved is the largest rank of a FloorRaised: how many quarters of the
+// time that it must have been known for have been observed.
+const RankObserved = 3
+
 // read returns what the owner of a register says. A nil payload says nothing
 // to this version: the type is unknown. An error says why it makes no sense;
 // it is a function of the event alone.
@@ -83,7 +87,7 @@ func (r *register) read() (events.Payload, error) {
 		return nil, errors.New("a fact that writes a register")
 	case k != r.kind:
 		return nil, errors.New("the type does not belong in this register")
-	case rank != e.Rank:
+	case rank != e.Rank && (k != kindFloor || e.Rank > RankObserved):
 		return nil, fmt.Errorf("rank %d, the type has %d", e.Rank, rank)
 	}
 	p, err := e.Payload()

@@ -10,8 +10,9 @@ import (
 // view is the material of the next Cluster. What a Cluster has been given is
 // never changed again but replaced.
 type view struct {
-	of    [kinds][]*register // the registers of each kind in the view
-	stale []*register        // those that changed since the last refresh
+	of     [kinds][]*register // the registers of each kind in the view
+	stale  []*register        // those that changed since the last refresh
+	buried bool               // some of them are forgotten, and about to be swept away
 
 	config      Config
 	coordinator string
@@ -125,7 +126,7 @@ func (s *State) refreshOwners(changed []*register) {
 			continue
 		}
 		p, err := r.read()
-		if owner, ok := p.(*events.LogOwner); ok && err == nil && owner.Node != "" {
+		if owner, ok := p.(*events.LogOwner); ok && err == nil && owner.Node != "" && !r.gone {
 			owners[log] = owner.Node
 		} else {
 			delete(owners, log)

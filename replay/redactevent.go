@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -69,13 +70,30 @@ func (r *Redaction) body(e *events.Event) []byte {
 	case *events.Rebalance:
 		p.Trigger, p.Reason = r.text(p.Trigger), r.text(p.Reason)
 	case *events.Collection:
-		p.Reason = r.text(p.Reason)
+		p.Reason, p.Nodes = r.text(p.Reason), r.gone(p.Nodes)
 	case *events.Value:
 		p.Key, p.Value = r.name("key", p.Key), r.noise(p.Value)
 	default:
 		return r.noise(e.Body)
 	}
 	return events.Encode(p)
+}
+
+// gone replaces the names of nodes that are forgotten. They are sorted by name.
+func (r *Redaction) gone(nodes []string) []string {
+	var out []string
+	for _, text := range nodes {
+		if g, err := events.ParseGoneNode(text); err == nil {
+			g.ID = r.node(g.ID)
+			out = append(out, g.String())
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int {
+		first, _, _ := strings.Cut(a, " ")
+		second, _, _ := strings.Cut(b, " ")
+		return strings.Compare(first, second)
+	})
+	return out
 }
 
 func (r *Redaction) pairs(m map[string]string) map[string]string {

@@ -1,0 +1,150 @@
+package projection_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+)
+
+// come makes a node start its log and say that it is there.
+func (o *origin) come(incarnation uint64) []events.Event {
+	return []events.Event{
+		o.emit(events.Event{Type: events.LogStarted, Register: events.LogRegister(o.log), Version: 1,
+			Body: events.Encode(&events.LogOwner{Node: o.node})}),
+		o.emit(events.Event{Type: events.NodeJoined, Register: events.NodeRegister(o.node), Version: incarnation,
+			Body: events.Encode(&events.NodeRecord{ID: o.node, Addr: o.node + ":1"})}),
+	}
+}
+
+// remove orders that a node is gone.
+func (o *origin) remove(node string, incarnation uint64, log events.LogID) events.Event {
+	return o.emit(events.Event{Type: events.NodeRemoved, Register: events.AdminRegister(node), Version: 7,
+		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: incarnation, Log: log.String()})})
+}
+
+// bury makes o forget a node of which s knows.
+func (o *origin) bury(s *projection.State, node string, incarnation uint64) events.Event {
+	body := s.Bury(1, []events.GoneNode{{ID: node, Incarnation: incarnation, Revision: 7}}, s.Cluster().LogsOf, "test")
+	return o.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
+		Register: events.CollectedRegister(events.ID{Log: o.log, Seq: o.head.Seq + 1})})
+}
+
+// TestBurial is the story of one node that is removed and forgotten.
+func TestBurial(t *testing.T) {
+	a, b := newOrigin(t, 1, "n1"), newOrigin(t, 2, "n2")
+	s := projection.NewState()
+	fold(t, s, a.come(1)...)
+	fold(t, s, b.come(1)...)
+	fold(t, s, b.value(events.ValueSet, "k", 1))
+	stale := s.Clone() // has not heard of the removal
+	fold(t, s, a.remove("n2", 5, b.log), a.bury(s, "n2", 5))
+	for _, register := range []string{events.NodeRegister("n2"), events.AdminRegister("n2"), events.LogRegister(b.log)} {
+		if _, ok := s.Stamp(register); ok {
+			t.Errorf("%s is not forgotten", register)
+		}
+	}
+	if _, ok := s.Cluster().Node("n2"); ok || !s.Cluster().Gone(b.log) || s.Gone(a.log) || !holds(s, "k") {
+		t.Errorf("the node is there: %v, its log gone: %v, the other log: %v, its value there: %v",
+			ok, s.Cluster().Gone(b.log), s.Gone(a.log), holds(s, "k"))
+	}
+	for _, order := range [][2]*projection.State{{s, stale}, {stale, s}} {
+		merged := order[0].Clone()
+		merged.Merge(order[1])
+		same(t, "a stale state merged", s, merged)
+	}
+	again, err := projection.ReadSnapshot(s.AppendSnapshot(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a snapshot", s, again)
+	// It speaks again: in an old incarnation, in the old log, and as it should.
+	c := newOrigin(t, 3, "n2")
+	fold(t, s, c.come(5)...)
+	if _, ok := s.Cluster().Node("n2"); ok {
+		t.Error("it is back with an old incarnation")
+	}
+	fold(t, s, b.emit(events.Event{Type: events.NodeRecovered, Register: events.NodeRegister("n2"), Version: 6,
+		Body: events.Encode(&events.NodeRecord{ID: "n2", Addr: "n2:1"})}))
+	if n, ok := s.Cluster().Node("n2"); !ok || n.Status != projection.StatusRemoved {
+		t.Errorf("in a log that is gone it is %+v, want removed", n)
+	}
+	if v := s.GoneVersion(events.NodeRegister("n2")); v != 5 {
+		t.Errorf("forgotten up to incarnation %d", v)
+	}
+	fold(t, s, c.emit(events.Event{Type: events.NodeJoined, Register: events.NodeRegister("n2"), Version: 7,
+		Body: events.Encode(&events.NodeRecord{ID: "n2", Addr: "n2:1"})}))
+	if n, ok := s.Cluster().Node("n2"); !ok || n.Status != projection.StatusAlive {
+		t.Errorf("in a new log and a new incarnation it is %+v, want alive", n)
+	}
+}
+
+// TestChurnLeavesLittle lets a thousand nodes come and go: the heads of their
+// logs, their names and their logs' names remain, and nothing else.
+func TestChurnLeavesLittle(t *testing.T) {
+	const nodes, perNode = 1000, 128
+	a := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	fold(t, s, a.come(1)...)
+	before := len(s.AppendSnapshot(nil))
+	for i := range nodes {
+		b := newOrigin(t, 100+i, fmt.Sprint("node-", i))
+		fold(t, s, b.come(1)...)
+		fold(t, s, a.emit(events.Event{Type: events.NodeFailed, Rank: events.RankFailed, Register: events.AccusationRegister(b.node), Version: 1,
+			Body: events.Encode(&events.Accusation{Node: b.node, Incarnation: 1, Reason: "no answer"})}))
+		fold(t, s, a.remove(b.node, 9, b.log))
+		if i%100 == 99 {
+			var gone []events.GoneNode
+			for j := i - 99; j <= i; j++ {
+				gone = append(gone, events.GoneNode{ID: fmt.Sprint("node-", j), Incarnation: 9, Revision: 7})
+			}
+			body := s.Bury(uint64(i), gone, s.Cluster().LogsOf, "test")
+			fold(t, s, a.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
+				Register: events.CollectedRegister(events.ID{Log: a.log, Seq: a.head.Seq + 1})}))
+		}
+	}
+	after := len(s.AppendSnapshot(nil))
+	t.Logf("%d bytes, and %d after %d nodes came and went", before, after, nodes)
+	if registers := len(s.Cluster().Nodes); registers != 1 || after > before+nodes*perNode {
+		t.Errorf("%d nodes, %d bytes more, want 1 and at most %d", registers, after-before, nodes*perNode)
+	}
+	collections := 0
+	for range s.Registers(events.KindCollected) {
+		collections++
+	}
+	if collections > 2 {
+		t.Errorf("%d collections", collections)
+	}
+}
+
+// TestIllegibleBurial: what makes no sense forgets nothing.
+func TestIllegibleBurial(t *testing.T) {
+	log := events.NewLogID(5, [10]byte{1})
+	for name, bend := range map[string]func(*events.Collection){
+		"a vector":         func(c *events.Collection) { c.Settled = []string{events.ID{Log: log, Seq: 1}.String()} },
+		"a node twice":     func(c *events.Collection) { c.Nodes = append(c.Nodes, c.Nodes...) },
+		"a log twice":      func(c *events.Collection) { c.Logs = append(c.Logs, c.Logs[0]+" forked") },
+		"no log":           func(c *events.Collection) { c.Logs = []string{"x"} },
+		"another spelling": func(c *events.Collection) { c.Nodes = []string{"n1 09 7"} },
+		"nodes of values":  func(c *events.Collection) { c.Kind = events.KindValue },
+		"too many": func(c *events.Collection) {
+			for i := range projection.MaxGone {
+				c.Nodes = append(c.Nodes, events.GoneNode{ID: fmt.Sprintf("o%04d", i)}.String())
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newOrigin(t, 1, "n1")
+			s := projection.NewState()
+			fold(t, s, a.come(1)...)
+			body := &events.Collection{Kind: events.KindNode, Nodes: []string{"n1 9 7"}, Logs: []string{a.log.String()}}
+			bend(body)
+			fold(t, s, a.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
+				Register: events.CollectedRegister(events.ID{Log: a.log, Seq: a.head.Seq + 1})}))
+			if _, ok := s.Cluster().Node("n1"); !ok || s.Gone(a.log) || s.Forgotten() != 0 {
+				t.Error("it has forgotten something")
+			}
+		})
+	}
+}
