@@ -31,7 +31,8 @@ import (
 // one that has left has said all that it had to say, and whoever returns learns
 // before it speaks. (What a node writes that returned unheard, behind a split
 // longer than a day, is void below the floor, as is what a copy older than a day
-// writes.) For a day after a fork came to be known nothing is forgotten either.
+// writes; and what others write who are strangers to a copy that ran alone for a
+// day and forgot.) For a day after a fork came to be known nothing is forgotten either.
 //
 // Of a node that is forgotten its name, up to which incarnation, and its logs
 // remain. Nobody may speak in these logs any more: who took leave and comes back
@@ -79,7 +80,7 @@ func (r *replica) forget(now, wall, after, forkedAt int64, inStep func(node stri
 		switch f := r.forgetting[i]; {
 		case !ok:
 			err = r.raiseFloor(wall, kind)
-		case now >= f.since+after && now >= forkedAt+after && r.allInStep(f.known, inStep):
+		case now >= f.since+after && now >= forkedAt+after && r.allInStep(f.known, inStep) && !r.hearsOfStrangers():
 			err = r.collect(wall, kind, &floor)
 		default:
 			err = r.noteQuarter(wall, &floor, min((now-f.since)/max(after/quarters, 1), quarters-1))
@@ -124,6 +125,18 @@ func (r *replica) allInStep(since int64, inStep func(node string) int64) bool {
 	return !slices.ContainsFunc(cluster.Nodes, func(n Node) bool {
 		gone := n.Status == projection.StatusLeft || n.Status == projection.StatusRemoved
 		return n.ID != r.node && !gone && inStep(n.ID) <= since
+	})
+}
+
+// hearsOfStrangers reports whether a log is known and its owner is not: it has
+// begun to speak, and the news that it is a member has not come yet. It is one
+// to wait for.
+func (r *replica) hearsOfStrangers() bool {
+	cluster := r.state.Cluster()
+	return slices.ContainsFunc(r.state.Heads(), func(h events.Head) bool {
+		owner := r.state.Owner(h.Log)
+		_, member := cluster.Node(owner)
+		return owner != "" && !member && !r.state.Gone(h.Log)
 	})
 }
 

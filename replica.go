@@ -194,7 +194,7 @@ func (r *replica) commit() []applied {
 		a := applied{event: e, outcome: r.state.Apply(e)}
 		a.conflict = had && e.Register != "" && before.Version == e.Version && before.Log != e.Log &&
 			before.Rank == e.Rank
-		if a.outcome == projection.Won {
+		if a.outcome == projection.Won && e.Log != r.log {
 			r.overruled(e)
 		}
 		done = append(done, a)
@@ -208,7 +208,7 @@ func (r *replica) commit() []applied {
 // overruled lets this node look at the balance again when another one has
 // assigned a partition.
 func (r *replica) overruled(e *events.Event) {
-	if e.Type != events.PartitionAssigned || e.Log == r.log {
+	if e.Type != events.PartitionAssigned {
 		return
 	}
 	if p, err := e.Payload(); err == nil {
@@ -227,7 +227,7 @@ func (r *replica) merge(other *projection.State) (joined *projection.State, chan
 func (r *replica) adopt(joined *projection.State, wall int64) {
 	for _, e := range joined.Registers(events.KindPartition) {
 		if before, ok := r.state.Stamp(e.Register); ok && before != e.Stamp() {
-			r.overruled(e)
+			r.overruled(e) // also by what another process wrote in this node's log
 		}
 	}
 	r.state = joined

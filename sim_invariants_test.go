@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -25,7 +24,8 @@ type simLedger struct {
 	newest   map[events.LogID]events.Head
 	states   map[simVector]events.Sum
 	tokens   map[projection.Token]string
-	flaps    int // accusations
+	heard    [][]events.Head // what each knew who collected tombstones, when it did
+	flaps    int             // accusations
 	commits  int
 }
 
@@ -66,6 +66,9 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 // all before it, across restarts; and nobody moves partitions or claims the
 // role without a majority.
 func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
+	if e.Type == events.TombstonesCollected && e.Log == p.r.log && p.r.spoken {
+		l.heard = append(l.heard, p.k.heads)
+	}
 	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
 		return // of somebody else, or given back
 	}
@@ -375,7 +378,7 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 		case forked[name]:
 		case known && e.ID() != want.ID():
 			return fmt.Sprintf("%s is owned by %s %s and should be by %s %s", name, e.Type, e.ID(), want.Type, want.ID())
-		case !known && want.Type != events.ValueDeleted && !w.unheardOf(want.Log):
+		case !known && want.Type != events.ValueDeleted && !w.unheardOf(want.ID()):
 			return fmt.Sprintf("%s was forgotten, and %s %s lived", name, want.Type, want.ID())
 		}
 	}
@@ -385,28 +388,15 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 // unheardOf reports whether tombstones were collected by somebody who had never
 // heard of a log, or that its writer returned after it had left: it was no
 // member to wait for, and what it wrote below the floor is void. A real day is
-// longer than news takes.
-func (w *simWorld) unheardOf(log events.LogID) bool {
-	for _, id := range w.ledger.ids {
-		e := w.ledger.events[id]
-		if e.Type != events.TombstonesCollected {
-			continue
-		}
-		p, err := e.Payload()
-		if err != nil {
-			continue
-		}
-		stable := p.(*events.Collection).Stable
-		i := slices.IndexFunc(stable, func(s string) bool { return strings.HasPrefix(s, log.String()+":") })
-		if i < 0 {
-			return true
-		}
-		seq, err := strconv.ParseUint(stable[i][len(log.String())+1:], 10, 64)
-		if err == nil && w.ledger.hadLeft(log, seq) {
-			return true
-		}
-	}
-	return false
+// longer than news takes; a copy that ran alone for a day has not heard of much.
+// Nor is anybody waited for who bears the name of another that is in step: the
+// second process of a name, or the first that was restored from a backup, had
+// written what nobody knew.
+func (w *simWorld) unheardOf(id events.ID) bool {
+	return slices.ContainsFunc(w.ledger.heard, func(heads []events.Head) bool {
+		seq := seqIn(heads, id.Log)
+		return seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && w.mayFork(id.Log)
+	})
 }
 
 // hadLeft reports whether the writer of a log had left by an event of it.
