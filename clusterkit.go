@@ -67,8 +67,7 @@ type ClusterKit struct {
 	}
 	verifying   atomic.Bool  // somebody said that this node was removed: see heed
 	doubted     atomic.Int64 // when that was last said without evidence
-	forkedAt    atomic.Int64 // when a fork was last learnt of, or that a log is gone, in the milliseconds of now
-	heldAt      atomic.Int64 // when a fork was last learnt of
+	forkedAt    atomic.Int64 // when a fork was last learnt of, in the milliseconds of now
 	divergences atomic.Int64 // how often a peer had the same events and another state
 
 	replica    *replica // owned by the writer once it runs
@@ -126,7 +125,6 @@ func NewClusterKit(options Options) (*ClusterKit, error) {
 	ck.life.stopped = make(chan struct{})
 	ck.process = events.NewTimestamp(ck.born.UnixMilli(), uint16(rand.Uint32()))
 	ck.forkedAt.Store(-never)
-	ck.heldAt.Store(-never)
 	ck.doubted.Store(-never)
 	ck.ctx, ck.cancel = context.WithCancel(context.Background())
 	if err := ck.openLog(); err != nil {
@@ -177,7 +175,7 @@ func (ck *ClusterKit) openLog() error {
 	if err := ck.replay(); err != nil {
 		return errors.Join(fmt.Errorf("clusterkit: replay %s: %w", ck.opt.DataDir, err), log.Close())
 	}
-	if selfRemoved(ck.replica.state.Cluster(), ck.opt.NodeID, log.Identity().Log) && !ck.beginAnew(ck.replica) {
+	if selfRemoved(ck.replica.state.Cluster(), ck.opt.NodeID, log.Identity().Log) {
 		return errors.Join(fmt.Errorf("clusterkit: %s: %w", ck.opt.DataDir, ErrRemoved), log.Close())
 	}
 	if have := ck.replica.state.Cluster().Config; have.PartitionCount != 0 && have != ck.config {

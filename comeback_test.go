@@ -25,7 +25,7 @@ func unlisted(id string) func(*clusterkit.Cluster) bool {
 // TestGoneNodesAreForgotten follows, in whole clusters, two that are gone for
 // good until nobody says anything of them any more, while each of the others
 // restarts once: one took leave and comes back with its old directory, in a new
-// log; one was removed and is kept out.
+// log; one was removed while it ran and is kept out.
 func TestGoneNodesAreForgotten(t *testing.T) {
 	forgetSoon := func(_ int, o *clusterkit.Options) { clusterkit.ForgetAfter(o, soon) }
 	inBubbleWith(t, 5, forgetSoon, func(b *bubble) {

@@ -3,6 +3,8 @@ package clusterkit
 import (
 	"context"
 	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
 )
 
 // SlowAppend lets a node believe that an append to its log took so long.
@@ -29,6 +31,20 @@ func WithLookup(o *Options, resolve func(ctx context.Context, host string) ([]st
 
 // SettingsOf returns the hash of what all nodes must agree on, as headers carry it.
 func SettingsOf(ck *ClusterKit) uint64 { return ck.settings }
+
+// Registers returns the names of all registers of a node's state, and the rank of
+// the floor of nodes.
+func Registers(ctx context.Context, ck *ClusterKit) (names []string, floor uint8, err error) {
+	_, err = ask(ctx, ck, func(r *replica, _ int64) (struct{}, error) {
+		for name := range r.state.Registers("") {
+			names = append(names, name)
+		}
+		raised, _ := r.state.Register(events.FloorRegister(events.KindNode))
+		floor = raised.Rank
+		return struct{}{}, nil
+	})
+	return names, floor, err
+}
 
 // ForgetAfter has what is gone be forgotten after less than a day of uptime.
 func ForgetAfter(o *Options, d time.Duration) { o.forgetAfter = d }

@@ -35,9 +35,9 @@ import (
 // day and forgot.) For a day after a fork came to be known nothing is forgotten either.
 //
 // Of a node that is forgotten its name, up to which incarnation, and its logs
-// remain. Nobody may speak in these logs any more: who took leave and comes back
-// with such a directory begins a new log (comeback.go); who was removed is told
-// so, and may return with an empty directory.
+// remain. If it left it may return, with its directory or without, in a higher
+// incarnation and a new log. If it was removed nobody may speak in its logs any more: who comes
+// back with such a directory is told so, and may return with an empty one.
 
 // forgettable are the kinds of which tombstones are forgotten.
 var forgettable = [...]string{events.KindValue, events.KindNode}
@@ -208,8 +208,12 @@ func (r *replica) collect(wall int64, kind string, floor *events.Event) error {
 	} else if body = r.bury(floor.Version, settled); body == nil {
 		return r.raiseFloor(wall, kind) // all have returned since
 	}
-	_, err := r.emit(wall, events.Event{Type: events.TombstonesCollected, Version: 1, Cause: floor.ID(),
-		Register: events.CollectedRegister(events.ID{Log: r.log, Seq: r.head(r.log).Seq + 1}), Body: events.Encode(body)})
+	e := events.Event{Type: events.TombstonesCollected, Version: 1, Cause: floor.ID(), Body: events.Encode(body)}
+	e.Register = events.GoneRegister(body.Nodes)
+	if kind == events.KindValue {
+		e.Register = events.CollectedRegister(events.ID{Log: r.log, Seq: r.head(r.log).Seq + 1})
+	}
+	_, err := r.emit(wall, e)
 	return err
 }
 
@@ -228,32 +232,44 @@ func (r *replica) atLeast(v events.Vector) (heads []events.Head) {
 func (r *replica) bury(floor uint64, settled events.Vector) *events.Collection {
 	var gone []events.GoneNode
 	for _, n := range r.departed() {
-		if !settled.Covers(n.Cause()) {
-			continue
+		if settled.Covers(n.Cause()) {
+			gone = append(gone, r.remains(n, settled))
 		}
-		g := events.GoneNode{ID: n.ID, Incarnation: n.Incarnation}
-		if order, ok := r.state.Register(events.AdminRegister(n.ID)); ok {
-			g.Revision = order.Version
-			if p, err := order.Payload(); err == nil {
-				g.Incarnation = max(g.Incarnation, p.(*events.NodeOrder).Incarnation)
-			}
+	}
+	return r.state.Bury(floor, gone, "known to all members, and gone for long")
+}
+
+// remains returns what is left of a node: the numbers below which what was said
+// of it is void, and its logs. Those of a node that was removed are closed.
+func (r *replica) remains(n *Node, settled events.Vector) events.GoneNode {
+	g := events.GoneNode{ID: n.ID, Incarnation: n.Incarnation}
+	if accused, ok := r.state.Stamp(events.AccusationRegister(n.ID)); ok {
+		g.Incarnation = max(g.Incarnation, accused.Version)
+	}
+	removed := ""
+	if order, ok := r.state.Register(events.AdminRegister(n.ID)); ok {
+		g.Revision = order.Version
+		p, _ := order.Payload()
+		if p, ok := p.(*events.NodeOrder); ok && order.Type == events.NodeRemoved {
+			g.Incarnation, removed = max(g.Incarnation, p.Incarnation), p.Log
 		}
-		gone = append(gone, g)
 	}
-	logs := func(node string) []events.LogID {
-		return slices.DeleteFunc(r.state.Cluster().LogsOf(node), func(log events.LogID) bool {
-			stamp, ok := r.state.Stamp(events.LogRegister(log))
-			return ok && !settled.Covers(events.ID{Log: stamp.Log, Seq: stamp.Seq})
-		})
+	for _, log := range r.state.Cluster().LogsOf(n.ID) {
+		stamp, ok := r.state.Stamp(events.LogRegister(log))
+		if ok && !settled.Covers(events.ID{Log: stamp.Log, Seq: stamp.Seq}) {
+			continue // said since, of one that returned and is gone again
+		}
+		closed := n.Status == projection.StatusRemoved || log.String() == removed
+		g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: closed})
 	}
-	return r.state.Bury(floor, gone, logs, "known to all members, and gone for long")
+	return g
 }
 
 // keepForgetting ends with the node's context.
 func (ck *ClusterKit) keepForgetting() {
 	every, after := forgetEvery, forgetAfter
 	if ck.opt.forgetAfter > 0 { // in a test
-		every, after = ck.opt.forgetAfter/4, ck.opt.forgetAfter
+		every, after = ck.opt.forgetAfter/24, ck.opt.forgetAfter
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -267,7 +283,7 @@ func (ck *ClusterKit) keepForgetting() {
 			if err := ck.persist(); err != nil { // what this batch staged before
 				return err
 			}
-			return r.forget(ck.now(), wall, after.Milliseconds(), ck.heldAt.Load(), ck.peers.equalAt)
+			return r.forget(ck.now(), wall, after.Milliseconds(), ck.forkedAt.Load(), ck.peers.equalAt)
 		})
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrStopped) && ck.Err() == nil {
 			ck.opt.Logger.Warn("tombstones are kept", "err", err)

@@ -51,7 +51,7 @@ func buried(r, victim *replica) bool {
 	_, accusation := r.state.Stamp(events.AccusationRegister(victim.node))
 	_, order := r.state.Stamp(events.AdminRegister(victim.node))
 	_, log := r.state.Stamp(events.LogRegister(victim.log))
-	return !node && !accusation && !order && !log && r.state.Gone(victim.log)
+	return !node && !accusation && !order && !log && r.state.Closed(victim.log)
 }
 
 // TestForgetNode: a removed node is forgotten when that is safe, and not before.

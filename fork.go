@@ -107,7 +107,7 @@ func (r *replica) recordForks(wall int64, forks []events.Head, fresh func() (eve
 // leaveFork goes on in a new log when somebody else has recorded that this
 // node's log forked.
 func (r *replica) leaveFork(wall int64, fresh func() (events.LogID, error)) error {
-	if !r.spoken || r.stopping || !r.state.Forked(r.log) || r.state.Gone(r.log) {
+	if !r.spoken || r.stopping || !r.state.Forked(r.log) || r.state.Closed(r.log) {
 		return nil
 	}
 	log, err := fresh()
@@ -146,13 +146,14 @@ func (r *replica) learnt(peer string, has []events.Head, peerSpoke bool) error {
 }
 
 // beginLog chooses the log in which this node speaks after a start: the one it
-// has, unless that would fork or has. Whoever could not learn what it had
-// written last must not go on where it believes it stopped.
+// has, unless that would fork or has, or the others have forgotten whose it is.
+// Whoever could not learn what it had written last must not go on where it
+// believes it stopped. Who was removed may not speak in any of its logs.
 func (r *replica) beginLog(learnt bool, fresh func() (events.LogID, error)) error {
-	if r.state.Gone(r.log) {
+	if r.state.Closed(r.log) {
 		return ErrRemoved
 	}
-	if r.head(r.log).Seq == 0 || learnt && r.unsaid.Seq == 0 && !r.state.Forked(r.log) {
+	if r.head(r.log).Seq == 0 || learnt && r.unsaid.Seq == 0 && !r.state.Forked(r.log) && !r.state.Gone(r.log) {
 		return nil
 	}
 	log, err := fresh()

@@ -14,31 +14,21 @@ type knowledge struct {
 	heads   []events.Head // sorted by log
 	digest  events.Digest
 	buckets events.Buckets        // of the vector
-	forked  map[events.LogID]bool // logs without ranges, held or not: those that have forked, and those of nodes that are forgotten
-	still   map[events.LogID]bool // of these, the ones that are compared all the same: see projection.State.Compared
-	gone    int                   // how many of them are of nodes that are forgotten
+	forked  map[events.LogID]bool // held or not
 	spoken  bool
 }
 
 // know returns what the replica knows now.
 func (r *replica) know() *knowledge {
-	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), buckets: r.state.Buckets(),
-		gone: r.state.GoneLogs(), spoken: r.spoken}
+	k := &knowledge{cluster: r.state.Cluster(), heads: r.state.Heads(), digest: r.state.Digest(), buckets: r.state.Buckets(), spoken: r.spoken}
 	if k.digest.Forked > 0 {
-		k.forked, k.still = make(map[events.LogID]bool, k.digest.Forked), make(map[events.LogID]bool, k.gone)
+		k.forked = make(map[events.LogID]bool, k.digest.Forked)
 		for log := range r.state.ForkedLogs() {
 			k.forked[log] = true
-			if r.state.Compared(log) {
-				k.still[log] = true
-			}
 		}
 	}
 	return k
 }
-
-// trulyForked returns how many logs are known as forked, and not of nodes that
-// are forgotten.
-func (k *knowledge) trulyForked() int { return int(k.digest.Forked) - k.gone }
 
 // seq returns the highest sequence known of a log.
 func (k *knowledge) seq(log events.LogID) uint64 { return seqIn(k.heads, log) }
@@ -196,7 +186,7 @@ func (k *knowledge) answer(c *claim, log events.LogID) answer {
 
 // forkedBeyond reports whether something may be known here and not to the
 // claimant that no range will ever bring: what was written in a log that is
-// known here as forked, or as one of a node that is forgotten.
+// known here as forked.
 //
 // That is so when less of such a log is held there, or when not the same logs
 // are known there as forked. A claim does not say which are, but its sum does:
@@ -208,20 +198,18 @@ func (k *knowledge) forkedBeyond(c *claim) bool {
 	var mine, theirs events.Sum
 	rest, seq := c.heads, uint64(0)
 	for _, h := range k.heads {
-		if c.within != 0 && !c.within.Has(h.Log) {
-			continue
-		}
-		if !k.forked[h.Log] || k.still[h.Log] {
+		switch {
+		case c.within != 0 && !c.within.Has(h.Log):
+		case !k.forked[h.Log]:
 			mine = mine.Add(h.Sum())
-		}
-		if k.forked[h.Log] {
+		default:
 			if rest, seq = after(rest, h.Log); seq < h.Seq {
 				return true
 			}
 		}
 	}
 	for _, h := range c.heads {
-		if !k.forked[h.Log] || k.still[h.Log] {
+		if !k.forked[h.Log] {
 			theirs = theirs.Add(h.Sum())
 		}
 	}

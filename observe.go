@@ -44,7 +44,7 @@ func (ck *ClusterKit) lookAround() {
 	}
 	ck.prober.update(cluster)
 	ck.spread.kick()
-	if selfRemoved(cluster, ck.opt.NodeID, ck.replica.log) && !ck.beginAnew(ck.replica) {
+	if selfRemoved(cluster, ck.opt.NodeID, ck.replica.log) {
 		ck.expel("by its own log")
 	}
 }

@@ -152,16 +152,12 @@ func (ck *ClusterKit) heed(ctx context.Context, err error, at target) bool {
 	if at.id == "" {
 		at.id = e.Fields[fieldNode]
 	}
-	own := ck.log.Identity().Log
 	err = events.CheckNodeID(at.id)
 	if err == nil {
 		err = ck.exchange(ctx, at, look)
 	}
-	if selfRemoved(ck.known().cluster, ck.opt.NodeID, own) {
-		back, err := ask(ctx, ck, func(r *replica, _ int64) (bool, error) { return r.log != own || ck.beginAnew(r), nil })
-		if err == nil && !back {
-			ck.expel(e.Message)
-		}
+	if selfRemoved(ck.known().cluster, ck.opt.NodeID, ck.log.Identity().Log) {
+		ck.expel(e.Message)
 		return true
 	}
 	if now := ck.now(); now >= ck.doubted.Load()+liftMillis && ck.ctx.Err() == nil {
@@ -179,7 +175,7 @@ const fieldNode = "node"
 // selfRemoved reports whether a view says that a node was removed that writes
 // this log, or that it was, so long ago that all but the log is forgotten.
 func selfRemoved(cluster *Cluster, node string, log events.LogID) bool {
-	if cluster.Gone(log) {
+	if cluster.Closed(log) {
 		return true
 	}
 	n, ok := cluster.Node(node)

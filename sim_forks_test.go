@@ -17,7 +17,7 @@ func (w *simWorld) mayFork(log events.LogID) bool { return w.forks[w.ledger.owne
 // holdsFork reports whether somebody holds a log of which two events of one name
 // were ever durable, or which is known as forked: two processes wrote to it.
 func (w *simWorld) holdsFork(k *knowledge) bool {
-	return k.trulyForked() > 0 || len(w.ledger.forked) > 0 &&
+	return k.digest.Forked > 0 || len(w.ledger.forked) > 0 &&
 		slices.ContainsFunc(k.heads, func(h events.Head) bool { return w.ledger.forked[h.Log] })
 }
 
@@ -54,7 +54,7 @@ func (w *simWorld) writtenInForks(k *knowledge) map[string]bool {
 		written[e.Register] = true
 	}
 	for _, id := range w.ledger.ids {
-		if w.ledger.forked[id.Log] || k.forked[id.Log] && !k.still[id.Log] {
+		if w.ledger.forked[id.Log] || k.forked[id.Log] {
 			written[w.ledger.events[id].Register] = true
 		}
 	}
@@ -63,7 +63,9 @@ func (w *simWorld) writtenInForks(k *knowledge) map[string]bool {
 
 // agreesBesideForks says where the state of a process that holds a forked log is
 // not what the other logs say, of registers that only these wrote. Values are
-// left to forgettingIsSafe.
+// left to forgettingIsSafe. That a node is forgotten counts in whatever branch it
+// was said, so what is void for that is passed over: of the two sides the state
+// knows more collections.
 func (w *simWorld) agreesBesideForks(p *simProc, others *projection.State) string {
 	if others == nil {
 		return ""
@@ -73,8 +75,7 @@ func (w *simWorld) agreesBesideForks(p *simProc, others *projection.State) strin
 		of := make(map[string]events.ID)
 		for name, e := range s.Registers("") {
 			kind, _ := events.SplitRegister(name)
-			forgotten := e.Version <= p.r.state.GoneVersion(name) // maybe in a forked log
-			if !forked[name] && !forgotten && kind != events.KindValue && kind != events.KindCollected {
+			if !forked[name] && kind != events.KindValue && kind != events.KindCollected && !isVoid(p.r.state, e) {
 				of[name] = e.ID()
 			}
 		}
@@ -84,6 +85,17 @@ func (w *simWorld) agreesBesideForks(p *simProc, others *projection.State) strin
 		return fmt.Sprintf("of registers that no forked log wrote %v are known, and %v were written", mine, theirs)
 	}
 	return ""
+}
+
+// isVoid reports whether a state says of a write that it was made by a node that
+// is forgotten since, or was about it.
+func isVoid(s *projection.State, e *events.Event) bool {
+	if kind, key := events.SplitRegister(e.Register); kind == events.KindLog {
+		log, err := events.ParseLogID(key)
+		return err == nil && e.Type == events.LogStarted && s.Gone(log)
+	}
+	version := s.GoneVersion(e.Register)
+	return version > 0 && e.Version <= version
 }
 
 // nothingWrittenIsLost: of every register everybody knows the newest write that
@@ -97,7 +109,7 @@ func nothingWrittenIsLost(w *simWorld, live []*simProc, c *projection.Cluster) s
 				e := &p.host.disk.held[h.Log][i].event
 				kind, _ := events.SplitRegister(e.Register)
 				forgotten := kind == events.KindCollected || kind == events.KindValue && e.Version <= state.Collected(kind) ||
-					e.Version <= state.GoneVersion(e.Register)
+					isVoid(state, e)
 				if e.Register == "" || forgotten {
 					continue
 				}

@@ -291,7 +291,7 @@ func oneCoordinator(w *simWorld, live []*simProc, c *projection.Cluster) string 
 func nothingIsMissing(w *simWorld, live []*simProc, c *projection.Cluster) string {
 	for _, p := range live {
 		for log, seq := range p.host.disk.acked {
-			if have := live[0].k.seq(log); have < seq && !w.ledger.forked[log] && (!live[0].k.forked[log] || live[0].k.still[log]) {
+			if have := live[0].k.seq(log); have < seq && !w.ledger.forked[log] && !live[0].k.forked[log] {
 				return fmt.Sprintf("%s keeps %s up to %d, others have %d", p.host.id, log, seq, have)
 			}
 		}
@@ -330,7 +330,7 @@ func foldsAgree(w *simWorld, live []*simProc, c *projection.Cluster) string {
 	k := live[0].k
 	if w.holdsFork(k) {
 		return w.agreesBesideForks(live[0], fold(func(log events.LogID) uint64 {
-			if w.ledger.forked[log] || k.forked[log] && !k.still[log] {
+			if w.ledger.forked[log] || k.forked[log] {
 				return 0
 			}
 			return k.seq(log)

@@ -182,7 +182,7 @@ func (p *simProc) serveJoin(req *transport.JoinRequest, reply func(any, error)) 
 	}
 	n, ok := k.cluster.Node(req.From)
 	switch {
-	case k.cluster.Gone(req.FromLog):
+	case k.cluster.Closed(req.FromLog):
 		p.world.coverage.saw(simGoneTold)
 		reply(nil, transport.Errorf(410, transport.ErrorRemoved, "removed long ago"))
 		return

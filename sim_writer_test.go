@@ -379,8 +379,8 @@ func (p *simProc) show(batch []events.Event) {
 }
 
 func (p *simProc) publish() {
-	forked := p.k.trulyForked()
-	if p.k = p.r.know(); p.k.trulyForked() > forked {
+	forked := p.k.digest.Forked
+	if p.k = p.r.know(); p.k.digest.Forked > forked {
 		p.forgotten = p.now()
 	}
 	p.world.published(p)

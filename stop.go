@@ -43,8 +43,9 @@ func (ck *ClusterKit) Stop() error {
 // error says so: who was not told learns it from who was. Should nobody have
 // been, they find out as of a node that was killed.
 //
-// It may return with its data directory at any time. A day later the others have
-// forgotten all of it but its name and its log, and it goes on in a new log.
+// It may return with its data directory or with an empty one, also after the
+// others have forgotten it, which is a day later: orders to drain it are forgotten
+// with it.
 //
 // It says who has heard it. A call after the first says the same; after Stop
 // there is nothing to say.

@@ -222,9 +222,6 @@ func (ck *ClusterKit) publish() {
 	if next.digest.Forked > old.digest.Forked {
 		ck.forkedAt.Store(ck.now())
 	}
-	if next.trulyForked() > old.trulyForked() {
-		ck.heldAt.Store(ck.now())
-	}
 	close(old.changed)
 }
 

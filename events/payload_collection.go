@@ -14,8 +14,8 @@ import (
 // sorted by log: what is old enough to be forgotten, and what everybody held
 // by then.
 //
-// Of nodes, Nodes and Logs are what remains of those that are forgotten, each
-// sorted and without repetition: [GoneNode] as text, and the text of LogIDs.
+// Of nodes, Nodes is what remains of those that are forgotten: [GoneNode] as text,
+// sorted by ID; of one with many logs there are several, one after the other.
 type Collection struct {
 	Kind    string   `json:"kind"`
 	Floor   uint64   `json:"floor"`
@@ -23,7 +23,6 @@ type Collection struct {
 	Stable  []string `json:"stable,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Nodes   []string `json:"nodes,omitempty"`
-	Logs    []string `json:"logs,omitempty"`
 }
 
 func (p *Collection) appendTo(b []byte) []byte {
@@ -32,8 +31,7 @@ func (p *Collection) appendTo(b []byte) []byte {
 	b = appendList(b, 3, p.Settled)
 	b = appendList(b, 4, p.Stable)
 	b = appendString(b, 5, p.Reason)
-	b = appendList(b, 6, p.Nodes)
-	return appendList(b, 7, p.Logs)
+	return appendList(b, 6, p.Nodes)
 }
 
 func (*Collection) appendJSON(b, body []byte) ([]byte, bool) {
@@ -44,7 +42,6 @@ func (*Collection) appendJSON(b, body []byte) ([]byte, bool) {
 	w.list(4, "stable", nonzero)
 	w.text(5, "reason", nonzero)
 	w.list(6, "nodes", nonzero)
-	w.list(7, "logs", nonzero)
 	return w.close()
 }
 
@@ -64,8 +61,6 @@ func (p *Collection) set(f field) error {
 		return text(&p.Reason, f)
 	case 6:
 		return texts(&p.Nodes, f)
-	case 7:
-		return texts(&p.Logs, f)
 	}
 	return nil
 }
@@ -73,32 +68,63 @@ func (p *Collection) set(f field) error {
 // GoneNode is what remains of a node that is forgotten.
 type GoneNode struct {
 	ID          string
-	Incarnation uint64 // up to which everything said by it, and of it, is void
-	Revision    uint64 // up to which every order about it is void
+	Incarnation uint64    // up to which everything said by it of itself, and by others of it, is void
+	Revision    uint64    // up to which every order about it is void
+	Logs        []GoneLog // that it wrote, sorted by ID
 }
 
+// GoneLog is a log of a node that is forgotten.
+type GoneLog struct {
+	ID     LogID
+	Closed bool // nobody may speak in it any more: the node was removed
+}
+
+// closedLog follows the ID of a log that is closed.
+const closedLog = "!"
+
 // String returns the text of g, as it stands in a [Collection]: the ID, the
-// incarnation and the revision, with a space between them.
+// incarnation, the revision and the logs, with a space between them. A log that
+// is closed has an exclamation mark after its ID.
 func (g GoneNode) String() string {
-	return g.ID + " " + strconv.FormatUint(g.Incarnation, 10) + " " + strconv.FormatUint(g.Revision, 10)
+	b := strconv.AppendUint(append([]byte(g.ID), ' '), g.Incarnation, 10)
+	b = strconv.AppendUint(append(b, ' '), g.Revision, 10)
+	for _, l := range g.Logs {
+		b = append(append(b, ' '), l.ID.String()...)
+		if l.Closed {
+			b = append(b, closedLog...)
+		}
+	}
+	return string(b)
 }
 
 // ParseGoneNode reads the text of a GoneNode, in its only spelling.
-func ParseGoneNode(s string) (g GoneNode, err error) {
-	id, numbers, _ := strings.Cut(s, " ")
-	incarnation, revision, _ := strings.Cut(numbers, " ")
-	if err := CheckNodeID(id); err != nil {
-		return GoneNode{}, err
+func ParseGoneNode(text string) (g GoneNode, err error) {
+	words := strings.Split(text, " ")
+	if len(words) < 3 {
+		return GoneNode{}, fmt.Errorf("events: a node that is gone: %q says too little", text)
 	}
-	g.ID = id
-	if g.Incarnation, err = strconv.ParseUint(incarnation, 10, 64); err != nil {
+	if g.ID = words[0]; CheckNodeID(g.ID) != nil {
+		return GoneNode{}, CheckNodeID(g.ID)
+	}
+	if g.Incarnation, err = strconv.ParseUint(words[1], 10, 64); err != nil {
 		return GoneNode{}, fmt.Errorf("events: a node that is gone: %w", err)
 	}
-	if g.Revision, err = strconv.ParseUint(revision, 10, 64); err != nil {
+	if g.Revision, err = strconv.ParseUint(words[2], 10, 64); err != nil {
 		return GoneNode{}, fmt.Errorf("events: a node that is gone: %w", err)
 	}
-	if g.String() != s {
-		return GoneNode{}, fmt.Errorf("events: %q is not how a node that is gone is written", s)
+	for i, word := range words[3:] {
+		id, closed := strings.CutSuffix(word, closedLog)
+		log, err := ParseLogID(id)
+		if err != nil {
+			return GoneNode{}, err
+		}
+		if i > 0 && g.Logs[i-1].ID.Compare(log) >= 0 {
+			return GoneNode{}, fmt.Errorf("events: the logs of %s are out of order", g.ID)
+		}
+		g.Logs = append(g.Logs, GoneLog{log, closed})
+	}
+	if g.String() != text {
+		return GoneNode{}, fmt.Errorf("events: %q is not how a node that is gone is written", text)
 	}
 	return g, nil
 }

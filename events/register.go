@@ -1,6 +1,8 @@
 package events
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"strings"
 )
@@ -50,8 +52,19 @@ func LogRegister(id LogID) string { return KindLog + "/" + id.String() }
 func FloorRegister(kind string) string { return KindFloor + "/" + kind }
 
 // CollectedRegister returns the register that the event id, and no other, may
-// write to say what is forgotten.
+// write to say which values are forgotten.
 func CollectedRegister(id ID) string { return KindCollected + "/" + id.String() }
+
+// GoneRegister returns the register in which a [Collection] says that these nodes
+// are forgotten: whoever says the same writes the same register, and what two
+// branches of a log that forked say differently stands in two.
+func GoneRegister(nodes []string) string {
+	h := sha256.New()
+	for _, text := range nodes {
+		h.Write(append([]byte(text), '\n'))
+	}
+	return KindCollected + "/" + hex.EncodeToString(h.Sum(nil)[:16])
+}
 
 // SplitRegister returns the kind and the key of a register: "node", "n1".
 func SplitRegister(register string) (kind, key string) {

@@ -46,7 +46,7 @@ type Cluster struct {
 
 	claim  events.ID
 	owners map[events.LogID]string
-	gone   map[events.LogID]bool
+	former map[events.LogID]formerLog
 }
 
 // Node returns the node of that ID. It allocates nothing.
@@ -75,16 +75,15 @@ func (c *Cluster) Partition(i int) *Partition {
 // when nobody did, and in a Cluster that was read from JSON.
 func (c *Cluster) Claim() events.ID { return c.claim }
 
-// Gone reports whether a log is one of a node that is forgotten: nobody may
-// speak in it any more. It is false in a Cluster that was read from JSON.
-func (c *Cluster) Gone(log events.LogID) bool {
-	_, ok := c.gone[log]
-	return ok
-}
+// Closed reports whether a log is of a node that was removed and is forgotten:
+// nobody may speak in it any more. It is false in a Cluster that was read from
+// JSON.
+func (c *Cluster) Closed(log events.LogID) bool { return c.former[log].closed }
 
 // Owner returns the node that writes, or wrote, a log; "" when that is not
 // known. What the register of the log says comes first, then who speaks of
-// itself in it; a Cluster read from JSON knows only the latter.
+// itself in it, then whose it was that is forgotten; a Cluster read from JSON
+// knows only who speaks.
 func (c *Cluster) Owner(log events.LogID) string {
 	if id, ok := c.owners[log]; ok {
 		return id
@@ -94,10 +93,11 @@ func (c *Cluster) Owner(log events.LogID) string {
 			return c.Nodes[i].ID
 		}
 	}
-	return ""
+	return c.former[log].owner
 }
 
-// LogsOf returns the logs of which a node is the Owner, oldest first.
+// LogsOf returns the logs of which a node is the Owner, oldest first; but not
+// those that it wrote before it was forgotten and does not speak in now.
 func (c *Cluster) LogsOf(node string) []events.LogID {
 	var logs []events.LogID
 	for log, id := range c.owners {
@@ -122,7 +122,7 @@ func (s *State) Cluster() *Cluster {
 	}
 	v.cluster = &Cluster{
 		Config: v.config, Coordinator: v.coordinator, Term: v.term, claim: v.claim,
-		Nodes: v.nodes, PartitionMap: PartitionMap{v.partitions}, owners: v.owners, gone: s.gone,
+		Nodes: v.nodes, PartitionMap: PartitionMap{v.partitions}, owners: v.owners, former: s.former,
 		Vector: s.Vector(), Digest: s.Digest(),
 	}
 	if v.config.PartitionCount > 0 {

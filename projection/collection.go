@@ -20,25 +20,33 @@ import (
 // that is a function of the events alone.
 type collection struct {
 	id              events.ID
+	name            string // of its register
 	kind            kind
 	floor           uint64
 	settled, stable events.Vector
-	gone            *gone // of kindNode
+	gone            gone // of kindNode
 	effective       bool
 }
 
 // readCollection returns what an event says is forgotten. An event that writes
 // such a register and says nothing legible is passed over, on every node.
 func readCollection(e *events.Event) (*collection, error) {
-	if e.Type != events.TombstonesCollected || e.Register != events.CollectedRegister(e.ID()) {
-		return nil, errors.New("a register in which only one event may say what is forgotten")
+	if e.Type != events.TombstonesCollected {
+		return nil, errors.New("a register for what is forgotten, and for nothing else")
 	}
 	p, err := e.Payload()
 	if err != nil {
 		return nil, err
 	}
 	body := p.(*events.Collection)
-	c := &collection{id: e.ID(), kind: kindOf(body.Kind + "/"), floor: body.Floor}
+	c := &collection{id: e.ID(), name: strings.Clone(e.Register), kind: kindOf(body.Kind + "/"), floor: body.Floor}
+	name := events.CollectedRegister(e.ID())
+	if c.kind == kindNode {
+		name = events.GoneRegister(body.Nodes)
+	}
+	if c.name != name {
+		return nil, errors.New("a register in which something else must be said to be forgotten")
+	}
 	if c.settled, err = readHeads(body.Settled); err != nil {
 		return nil, err
 	}
@@ -52,7 +60,7 @@ func readCollection(e *events.Event) (*collection, error) {
 	switch {
 	case c.kind != kindValue:
 		return nil, errors.New("nothing of this kind is ever forgotten")
-	case len(body.Nodes) > 0 || len(body.Logs) > 0:
+	case len(body.Nodes) > 0:
 		return nil, errors.New("nodes among values")
 	case !c.stable.Dominates(c.settled):
 		return nil, errors.New("something is settled that is not stable")
@@ -171,14 +179,14 @@ func (c *collection) hides(k kind, e *events.Event) bool {
 // would forget, c forgets too.
 func (c *collection) succeeds(o *collection) bool {
 	if c.kind == kindNode {
-		return o.kind == kindNode && c.gone.includes(o.gone) && (c.id.Compare(o.id) > 0 || !o.gone.includes(c.gone))
+		return o.kind == kindNode && c.gone.includes(o.gone) // not both ways: they would be one register
 	}
 	return c.kind == o.kind && c.floor >= o.floor && c.stable.Covers(o.id) && c.stable.Dominates(o.stable)
 }
 
 // superfluous reports whether another collection has succeeded c.
 func (s *State) superfluous(c *collection) bool {
-	return slices.ContainsFunc(s.collections, func(o *collection) bool { return o.effective && o.id != c.id && o.succeeds(c) })
+	return slices.ContainsFunc(s.collections, func(o *collection) bool { return o.effective && o.name != c.name && o.succeeds(c) })
 }
 
 // hidden reports whether a write is forgotten.
@@ -202,17 +210,19 @@ func (s *State) forgot(k kind, e *events.Event) bool {
 	return false
 }
 
-// learn takes up a collection. One of the same event is of the other branch of
-// a log that forked.
+// learn takes up a collection. One of the same register is of the other branch
+// of a log that forked, or says the same.
 func (s *State) learn(c *collection) {
-	i, found := slices.BinarySearchFunc(s.collections, c.id, func(c *collection, id events.ID) int { return c.id.Compare(id) })
+	i, found := slices.BinarySearchFunc(s.collections, c.name, func(c *collection, name string) int { return strings.Compare(c.name, name) })
 	if found {
 		s.collections[i] = c
 	} else {
 		s.collections = slices.Insert(s.collections, i, c)
 	}
 	s.pending++
-	s.bury(c)
+	if c.kind == kindNode {
+		s.bury(c.gone)
+	}
 }
 
 // covers reports whether the state stands for all events of a vector.
@@ -251,7 +261,7 @@ func (s *State) settle() {
 	for _, c := range slices.Clone(s.collections) {
 		if s.superfluous(c) {
 			s.collections = slices.DeleteFunc(s.collections, func(o *collection) bool { return o == c })
-			s.drop(s.registers[events.CollectedRegister(c.id)])
+			s.drop(s.registers[c.name])
 		}
 	}
 	s.sweep()
@@ -264,6 +274,9 @@ func (s *State) drop(r *register) {
 	r.sum, r.gone = events.Sum{}, true
 	s.view.cluster = nil
 	s.forgotten++
+	if r.kind == kindLog {
+		s.noteFork(r)
+	}
 	if r.kind.inView() {
 		s.view.buried = true
 		if !r.stale {

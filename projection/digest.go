@@ -13,8 +13,7 @@ import (
 //	State   sum of SHA-256(encoded event)[:16] over the registers; the event
 //	        names its register
 //	Logs    how many logs: those held that are not forked, and the forked ones
-//	Forked  how many logs are known as forked, or are of nodes that are
-//	        forgotten, held here or not
+//	Forked  how many logs are known as forked, held here or not
 //
 // It is a function of the events alone, in whatever order they came. Only what
 // has changed since the last call is hashed, so that replaying a long history
@@ -28,7 +27,7 @@ func (s *State) Digest() events.Digest {
 	}
 	for _, h := range s.moved {
 		var sum events.Sum
-		if s.Compared(h.Log) {
+		if !s.Forked(h.Log) {
 			sum = h.Head.Sum()
 		}
 		s.digest.Vector = s.digest.Vector.Sub(h.sum).Add(sum)

@@ -77,33 +77,44 @@
 //	FloorRaised --24 h, and all are seen to be equal--> TombstonesCollected
 //
 // Settled and stable need not name every log: of settled only those in which
-// tombstones stand, of stable only those in which the owner of a value stands.
+// tombstones stand; of stable only those in which the owner of a value stands and
+// those of stable and the author of every collection that it is to succeed.
 //
 // Nodes are forgotten in another way, because that can be simpler. A
 // TombstonesCollected event of nodes names for each of them the incarnation and
-// the revision of orders up to which everything is void, and its logs:
+// the revision of orders up to which everything is void, and its logs, some of
+// them as closed. It hides
 //
-//	node/n, accusation/n    hidden up to the incarnation
-//	admin/n                 hidden up to the revision
-//	log/L                   hidden
+//	node/n, accusation/n    up to the incarnation
+//	admin/n                 up to the revision
+//	log/L                   LogStarted, but not LogForked
 //
-// It takes effect at once. With a write it hides all that the write beats, which
-// has no larger version, whoever wrote them and in whatever order they come: so
-// the laws hold, and nothing of that node that is old comes back, from wherever.
-// What the node wrote to other registers stays. It says what remains of a node
-// in the place of its registers, and is itself forgotten when a later one says
-// the same and more; there is one for every [MaxGone] nodes or logs, about.
+// at once and for ever. With a write it hides all that the write beats, which
+// has no larger version, or no larger rank in log/L, whoever wrote them and in
+// whatever order they come: so the laws hold, and nothing of that node that is
+// old comes back, from wherever. What is forgotten by several collections is the
+// union of what each forgets, so a collection is itself forgotten when another
+// one says the same and more. The register is named by what it says, and by
+// that alone ([events.GoneRegister]): so the branches of a log that forked may
+// forget different nodes, and both count. There is one collection for every
+// [MaxGone] nodes or logs, about.
 //
-// Its logs are gone: they have no ranges any more, like logs that have forked
-// (see Forks), but they are compared unless they had forked, since everybody
-// holds the same of them; who does not gets the state. Their heads stay in the
-// vector. A node that still speaks in a log that is gone is removed, whatever it
-// says; and one that returns takes a higher incarnation and another log.
+// Logs of such nodes are logs like any other: their events are exchanged, their
+// heads are in the vector and are compared. What the node wrote to registers that
+// are not about itself stays. But a node that speaks in a log that is closed is
+// removed, whatever it says ([State.Closed]): the logs of those are closed that
+// somebody removed, and those of nodes that left are not. So who left may return
+// with its directory, and who was removed with an empty one, both with a higher
+// incarnation than any before ([State.GoneVersion]). (The former begins a new log
+// all the same, so that there is a register that says whose it is.) An order to
+// drain the node is forgotten with it.
 //
-// What remains of a node is thus the head of each log (48 bytes in a snapshot)
-// and its name with two numbers and the names of its logs (28 bytes each).
+// What remains of a node is thus the head of each log (50 bytes in a snapshot)
+// and one text: its name, two numbers and the names of its logs (27 bytes each).
+// Of a log that has forked the register remains as well.
 //
-// Registers of partitions and of nodes that are there are never forgotten.
+// Registers of partitions, of nodes that are there and of their logs are never
+// forgotten.
 //
 // # Oddities
 //

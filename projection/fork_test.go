@@ -21,6 +21,12 @@ func branch(tb testing.TB, o *origin, n int) *origin {
 		if i%3 == 1 {
 			e.Time++
 		}
+		if p, err := e.Payload(); err == nil && e.Type == events.TombstonesCollected && i%2 == 0 {
+			if c := p.(*events.Collection); e.Register == events.GoneRegister(c.Nodes) && len(c.Nodes) > 0 { // forgets less
+				c.Nodes = c.Nodes[1:]
+				e.Register, e.Body = events.GoneRegister(c.Nodes), events.Encode(c)
+			}
+		}
 		b.emit(e)
 	}
 	return b
@@ -31,7 +37,7 @@ func branch(tb testing.TB, o *origin, n int) *origin {
 func TestLawFork(t *testing.T) {
 	histories(t, func(t *testing.T, h *history) {
 		if h.forgets {
-			return // what is forgotten is a function of the events that vectors name
+			return // which values are forgotten is a function of the events that vectors name
 		}
 		k := h.rng.IntN(len(h.origins))
 		trunk := h.origins[k].origin
@@ -73,6 +79,33 @@ func TestLawFork(t *testing.T) {
 		}
 		same(t, "a snapshot", want, read)
 	})
+}
+
+// Two branches of a log that bear different collections under one name forget
+// what both say, in whatever order they come; and a snapshot of that can be read.
+func TestBranchesForget(t *testing.T) {
+	x, y := newOrigin(t, 2, "x"), newOrigin(t, 3, "y")
+	common := slices.Concat(x.come(1), y.come(1))
+	var states []*projection.State
+	for _, victim := range []*origin{x, y} {
+		o := newOrigin(t, 1, "n1")
+		s := fold(t, projection.NewState(), slices.Concat(common, o.come(1))...)
+		fold(t, s, o.burial(s.Bury(1, []events.GoneNode{{ID: victim.node, Incarnation: 5,
+			Logs: []events.GoneLog{{ID: victim.log, Closed: true}}}}, "test")))
+		states = append(states, s)
+	}
+	xy, yx := states[0].Clone(), states[1].Clone()
+	xy.Merge(states[1])
+	yx.Merge(states[0])
+	same(t, "either way", xy, yx)
+	if n := len(xy.Cluster().Nodes); n != 1 || !xy.Closed(x.log) || !xy.Closed(y.log) {
+		t.Errorf("%d nodes, want 1", n)
+	}
+	read, err := projection.ReadSnapshot(xy.AppendSnapshot(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a snapshot", xy, read)
 }
 
 // Once the fork is known, nodes that hold different branches, or nothing of

@@ -2,6 +2,7 @@ package projection_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -24,11 +25,9 @@ func (o *origin) remove(node string, incarnation uint64, log events.LogID) event
 		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: incarnation, Log: log.String()})})
 }
 
-// bury makes o forget a node of which s knows.
-func (o *origin) bury(s *projection.State, node string, incarnation uint64) events.Event {
-	body := s.Bury(1, []events.GoneNode{{ID: node, Incarnation: incarnation, Revision: 7}}, s.Cluster().LogsOf, "test")
-	return o.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
-		Register: events.CollectedRegister(events.ID{Log: o.log, Seq: o.head.Seq + 1})})
+// burial writes that nodes are forgotten.
+func (o *origin) burial(body *events.Collection) events.Event {
+	return o.emit(events.Event{Type: events.TombstonesCollected, Register: events.GoneRegister(body.Nodes), Version: 1, Body: events.Encode(body)})
 }
 
 // TestBurial is the story of one node that is removed and forgotten.
@@ -39,15 +38,16 @@ func TestBurial(t *testing.T) {
 	fold(t, s, b.come(1)...)
 	fold(t, s, b.value(events.ValueSet, "k", 1))
 	stale := s.Clone() // has not heard of the removal
-	fold(t, s, a.remove("n2", 5, b.log), a.bury(s, "n2", 5))
+	fold(t, s, a.remove("n2", 5, b.log))
+	fold(t, s, a.burial(s.Bury(1, []events.GoneNode{{ID: "n2", Incarnation: 5, Revision: 7, Logs: []events.GoneLog{{ID: b.log, Closed: true}}}}, "test")))
 	for _, register := range []string{events.NodeRegister("n2"), events.AdminRegister("n2"), events.LogRegister(b.log)} {
 		if _, ok := s.Stamp(register); ok {
 			t.Errorf("%s is not forgotten", register)
 		}
 	}
-	if _, ok := s.Cluster().Node("n2"); ok || !s.Cluster().Gone(b.log) || s.Gone(a.log) || !holds(s, "k") {
-		t.Errorf("the node is there: %v, its log gone: %v, the other log: %v, its value there: %v",
-			ok, s.Cluster().Gone(b.log), s.Gone(a.log), holds(s, "k"))
+	if _, ok := s.Cluster().Node("n2"); ok || !s.Cluster().Closed(b.log) || s.Closed(a.log) || s.Owner(b.log) != "n2" || !holds(s, "k") {
+		t.Errorf("the node is there: %v, its log closed: %v, the other log: %v, whose it was: %q, its value there: %v",
+			ok, s.Cluster().Closed(b.log), s.Closed(a.log), s.Owner(b.log), holds(s, "k"))
 	}
 	for _, order := range [][2]*projection.State{{s, stale}, {stale, s}} {
 		merged := order[0].Clone()
@@ -68,7 +68,7 @@ func TestBurial(t *testing.T) {
 	fold(t, s, b.emit(events.Event{Type: events.NodeRecovered, Register: events.NodeRegister("n2"), Version: 6,
 		Body: events.Encode(&events.NodeRecord{ID: "n2", Addr: "n2:1"})}))
 	if n, ok := s.Cluster().Node("n2"); !ok || n.Status != projection.StatusRemoved {
-		t.Errorf("in a log that is gone it is %+v, want removed", n)
+		t.Errorf("in a log that is closed it is %+v, want removed", n)
 	}
 	if v := s.GoneVersion(events.NodeRegister("n2")); v != 5 {
 		t.Errorf("forgotten up to incarnation %d", v)
@@ -97,11 +97,14 @@ func TestChurnLeavesLittle(t *testing.T) {
 		if i%100 == 99 {
 			var gone []events.GoneNode
 			for j := i - 99; j <= i; j++ {
-				gone = append(gone, events.GoneNode{ID: fmt.Sprint("node-", j), Incarnation: 9, Revision: 7})
+				id := fmt.Sprint("node-", j)
+				g := events.GoneNode{ID: id, Incarnation: 9, Revision: 7}
+				for _, log := range s.Cluster().LogsOf(id) {
+					g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: true})
+				}
+				gone = append(gone, g)
 			}
-			body := s.Bury(uint64(i), gone, s.Cluster().LogsOf, "test")
-			fold(t, s, a.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
-				Register: events.CollectedRegister(events.ID{Log: a.log, Seq: a.head.Seq + 1})}))
+			fold(t, s, a.burial(s.Bury(uint64(i), gone, "test")))
 		}
 	}
 	after := len(s.AppendSnapshot(nil))
@@ -122,29 +125,71 @@ func TestChurnLeavesLittle(t *testing.T) {
 func TestIllegibleBurial(t *testing.T) {
 	log := events.NewLogID(5, [10]byte{1})
 	for name, bend := range map[string]func(*events.Collection){
-		"a vector":         func(c *events.Collection) { c.Settled = []string{events.ID{Log: log, Seq: 1}.String()} },
-		"a node twice":     func(c *events.Collection) { c.Nodes = append(c.Nodes, c.Nodes...) },
-		"a log twice":      func(c *events.Collection) { c.Logs = append(c.Logs, c.Logs[0]+" forked") },
-		"no log":           func(c *events.Collection) { c.Logs = []string{"x"} },
-		"another spelling": func(c *events.Collection) { c.Nodes = []string{"n1 09 7"} },
-		"nodes of values":  func(c *events.Collection) { c.Kind = events.KindValue },
-		"too many": func(c *events.Collection) {
-			for i := range projection.MaxGone {
-				c.Nodes = append(c.Nodes, events.GoneNode{ID: fmt.Sprintf("o%04d", i)}.String())
-			}
-		},
+		"a vector":                 func(c *events.Collection) { c.Settled = []string{events.ID{Log: log, Seq: 1}.String()} },
+		"a node twice":             func(c *events.Collection) { c.Nodes = append(c.Nodes, c.Nodes...) },
+		"a log twice":              func(c *events.Collection) { c.Nodes[0] += c.Nodes[0][len("n1 9 7"):] },
+		"no log":                   func(c *events.Collection) { c.Nodes[0] += " x" },
+		"another mark":             func(c *events.Collection) { c.Nodes[0] += "!!" },
+		"too little":               func(c *events.Collection) { c.Nodes = []string{"n1 9"} },
+		"another spelling":         func(c *events.Collection) { c.Nodes = []string{"n1 09 7"} },
+		"a space too many":         func(c *events.Collection) { c.Nodes[0] += " " },
+		"nodes of values":          func(c *events.Collection) { c.Kind = events.KindValue },
+		"of another kind":          func(c *events.Collection) { c.Kind = events.KindPartition },
+		"too many":                 func(c *events.Collection) { c.Nodes = manyGone(projection.MaxGone+1, 0) },
+		"too many logs":            func(c *events.Collection) { c.Nodes = manyGone(20, projection.MaxGone/20+1) },
+		"too many logs of one":     func(c *events.Collection) { c.Nodes = manyGone(1, 101) },
+		"more of one that has few": func(c *events.Collection) { c.Nodes = append(c.Nodes, "n1 9 7 "+log.String()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newOrigin(t, 1, "n1")
 			s := projection.NewState()
 			fold(t, s, a.come(1)...)
-			body := &events.Collection{Kind: events.KindNode, Nodes: []string{"n1 9 7"}, Logs: []string{a.log.String()}}
+			body := &events.Collection{Kind: events.KindNode, Nodes: []string{"n1 9 7 " + a.log.String()}}
 			bend(body)
-			fold(t, s, a.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Body: events.Encode(body),
-				Register: events.CollectedRegister(events.ID{Log: a.log, Seq: a.head.Seq + 1})}))
+			fold(t, s, a.burial(body))
 			if _, ok := s.Cluster().Node("n1"); !ok || s.Gone(a.log) || s.Forgotten() != 0 {
 				t.Error("it has forgotten something")
 			}
 		})
+	}
+}
+
+// manyGone returns the text of nodes that each had so many logs.
+func manyGone(nodes, logs int) (all []string) {
+	for i := range nodes {
+		g := events.GoneNode{ID: fmt.Sprintf("n%04d", i)}
+		for j := range logs {
+			g.Logs = append(g.Logs, events.GoneLog{ID: events.NewLogID(int64(j), [10]byte{byte(i)})})
+		}
+		all = append(all, g.String())
+	}
+	return all
+}
+
+// TestManyLogs: of a node with more logs than one event names, some are forgotten
+// at a time, and itself with the last.
+func TestManyLogs(t *testing.T) {
+	a := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	g := events.GoneNode{ID: "n2", Incarnation: 3}
+	for i := range projection.MaxGone + 100 {
+		b := newOrigin(t, 100+i, "n2")
+		fold(t, s, b.come(uint64(1+i%3))...)
+		g.Logs = append(g.Logs, events.GoneLog{ID: b.log})
+	}
+	slices.SortFunc(g.Logs, func(a, b events.GoneLog) int { return a.ID.Compare(b.ID) })
+	body := s.Bury(5, []events.GoneNode{g}, "test")
+	fold(t, s, a.burial(body))
+	if _, ok := s.Cluster().Node("n2"); !ok || body.Floor != 4 {
+		t.Errorf("the node is there: %v, and the floor is %d", ok, body.Floor)
+	}
+	g.Logs = slices.DeleteFunc(g.Logs, func(l events.GoneLog) bool { return s.Gone(l.ID) })
+	body = s.Bury(5, []events.GoneNode{g}, "test")
+	fold(t, s, a.burial(body))
+	if _, ok := s.Cluster().Node("n2"); ok || body.Floor != 5 || len(g.Logs) != 100 {
+		t.Errorf("the node is there: %v, the floor is %d, and %d logs were left", ok, body.Floor, len(g.Logs))
+	}
+	for range s.Registers(events.KindLog) {
+		t.Fatal("a register of a log is left")
 	}
 }

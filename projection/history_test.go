@@ -40,7 +40,8 @@ func histories(t *testing.T, test func(t *testing.T, h *history)) {
 // had written by then.
 type history struct {
 	rng     *rand.Rand
-	forgets bool // tombstones are collected, by those who may and by those who may not
+	forgets bool // tombstones of values are collected, by those who may and by those who may not
+	buries  bool // nodes are forgotten, whether they are gone or not
 	origins []*writer
 	names   []string
 }
@@ -56,7 +57,7 @@ type writer struct {
 // newHistory lets random nodes write random events: sensible ones, conflicting
 // ones, of unknown types, without a register, and odd ones.
 func newHistory(tb testing.TB, seed uint64) *history {
-	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), forgets: seed%2 == 0}
+	h := &history{rng: rand.New(rand.NewPCG(seed, 0)), forgets: seed%2 == 0, buries: seed%4 > 1}
 	for i := range 2 + h.rng.IntN(5) {
 		name := fmt.Sprintf("n%d", i)
 		h.names = append(h.names, name)
@@ -92,6 +93,10 @@ func (h *history) write(w *writer, wall int64) {
 	e := h.event(w)
 	if h.forgets && h.rng.IntN(3) == 0 {
 		e = h.collection(w)
+	}
+	if h.buries && h.rng.IntN(5) == 0 {
+		body := h.burial(w)
+		e = events.Event{Type: events.TombstonesCollected, Register: events.GoneRegister(body.Nodes), Version: 1, Body: events.Encode(body)}
 	}
 	if h.rng.IntN(4) == 0 {
 		h.bend(&e)
@@ -174,10 +179,7 @@ func (h *history) collection(w *writer) events.Event {
 		stamp.Version = max(stamp.Version, w.knows.Floor(events.KindValue))
 	}
 	e := events.Event{Type: events.ValueSet, Register: events.ValueRegister(key), Version: stamp.Version + 1, Body: events.Encode(&events.Value{Key: key})}
-	switch h.rng.IntN(6) {
-	case 5:
-		e.Type, e.Version, e.Body = events.TombstonesCollected, 1, events.Encode(h.burial(w))
-		e.Register = events.CollectedRegister(events.ID{Log: w.log, Seq: w.head.Seq + 1})
+	switch h.rng.IntN(5) {
 	case 0, 1:
 		e.Type = events.ValueDeleted
 	case 2:
@@ -196,22 +198,26 @@ func (h *history) collection(w *writer) events.Event {
 func (h *history) burial(w *writer) *events.Collection {
 	var nodes []events.GoneNode
 	for _, name := range h.names {
-		if h.rng.IntN(3) == 0 {
-			nodes = append(nodes, events.GoneNode{ID: name, Incarnation: h.rng.Uint64N(4), Revision: h.rng.Uint64N(4)})
+		if h.rng.IntN(3) > 0 {
+			continue
 		}
-	}
-	logs := func(string) (logs []events.LogID) {
+		g := events.GoneNode{ID: name, Incarnation: h.rng.Uint64N(4), Revision: h.rng.Uint64N(4)}
 		for _, o := range h.origins {
-			if h.rng.IntN(6) == 0 {
-				logs = append(logs, o.log)
+			if h.rng.IntN(4) == 0 {
+				g.Logs = append(g.Logs, events.GoneLog{ID: o.log, Closed: h.rng.IntN(2) == 0})
 			}
 		}
-		return logs
+		slices.SortFunc(g.Logs, func(a, b events.GoneLog) int { return a.ID.Compare(b.ID) })
+		nodes = append(nodes, g)
 	}
-	if body := w.knows.Bury(h.rng.Uint64N(9), nodes, logs, "gone"); body != nil {
+	if body := w.knows.Bury(h.rng.Uint64N(9), nodes, "gone"); body != nil && h.rng.IntN(4) > 0 {
 		return body
 	}
-	return &events.Collection{Kind: events.KindNode}
+	body := &events.Collection{Kind: events.KindNode} // who knew of nothing before
+	for _, g := range nodes {
+		body.Nodes = append(body.Nodes, g.String())
+	}
+	return body
 }
 
 // vectors returns what a collection by w may name: a part of it, and all, of

@@ -80,7 +80,7 @@ func (s *State) Clone() *State {
 		c.logs[h.Log] = &heads[i]
 		c.byLog = append(c.byLog, &heads[i])
 	}
-	c.sorted, c.forked, c.gone = s.sorted, maps.Clone(s.forked), s.gone
+	c.sorted, c.forked, c.former = s.sorted, maps.Clone(s.forked), s.former
 	c.digest, c.buckets = s.digest, s.buckets
 	c.pending, c.forgotten = s.pending, s.forgotten
 	for _, collected := range s.collections {

@@ -14,13 +14,14 @@ import (
 // naiveCollection returns what an event forgets, or nil.
 func naiveCollection(e *events.Event) (c *events.Collection) {
 	p, err := e.Payload()
-	if c, _ = p.(*events.Collection); err != nil || e.Type != events.TombstonesCollected || e.Register != events.CollectedRegister(e.ID()) {
+	if c, _ = p.(*events.Collection); err != nil || c == nil || e.Type != events.TombstonesCollected {
 		return nil
 	}
-	if c.Kind == events.KindNode {
+	switch {
+	case c.Kind == events.KindNode && e.Register == events.GoneRegister(c.Nodes):
 		return naiveBurial(c)
-	}
-	if c.Kind != events.KindValue || len(c.Nodes)+len(c.Logs) > 0 || !naiveOrder(c.Stable) || !naiveOrder(c.Settled) || !naiveVector(c.Stable).Dominates(naiveVector(c.Settled)) {
+	case c.Kind != events.KindValue || e.Register != events.CollectedRegister(e.ID()),
+		len(c.Nodes) > 0 || !naiveOrder(c.Stable) || !naiveOrder(c.Settled) || !naiveVector(c.Stable).Dominates(naiveVector(c.Settled)):
 		return nil
 	}
 	return c
@@ -28,22 +29,15 @@ func naiveCollection(e *events.Event) (c *events.Collection) {
 
 // naiveBurial returns a collection of nodes that can be read, or nil.
 func naiveBurial(c *events.Collection) *events.Collection {
-	var names, logs []string
-	for _, text := range c.Nodes {
+	var names []string
+	for _, text := range c.Nodes { // random histories have no node with a hundred logs
 		g, err := events.ParseGoneNode(text)
 		if err != nil {
 			return nil
 		}
 		names = append(names, g.ID)
 	}
-	for _, text := range c.Logs {
-		if log, err := events.ParseLogID(strings.TrimSuffix(text, " forked")); err != nil || !strings.HasPrefix(text, log.String()) {
-			return nil
-		}
-		logs = append(logs, strings.TrimSuffix(text, " forked"))
-	}
-	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(c.Nodes) || !slices.IsSorted(logs) ||
-		len(slices.Compact(logs)) != len(c.Logs) || len(c.Settled)+len(c.Stable) > 0 {
+	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(c.Nodes) || len(c.Settled)+len(c.Stable) > 0 {
 		return nil
 	}
 	return c
@@ -55,32 +49,33 @@ func naiveBuried(c *events.Collection, e *events.Event) bool {
 	for _, text := range c.Nodes {
 		g, _ := events.ParseGoneNode(text)
 		switch {
+		case kind == "log" && strings.Contains(text+" ", " "+key+" "), kind == "log" && strings.Contains(text+" ", " "+key+"! "):
+			return e.Version == 0 || e.Version == 1 && e.Rank == 0
 		case g.ID != key:
 		case kind == "admin" && e.Version <= g.Revision, (kind == "node" || kind == "accusation") && e.Version <= g.Incarnation:
 			return true
 		}
 	}
-	return kind == "log" && (slices.Contains(c.Logs, key) || slices.Contains(c.Logs, key+" forked"))
+	return false
 }
 
-// naiveCovers reports whether all that b forgets is forgotten by a.
+// naiveCovers reports whether all that b says is said by a.
 func naiveCovers(a, b *events.Collection) bool {
 	for _, text := range b.Nodes {
 		g, _ := events.ParseGoneNode(text)
-		for _, register := range []string{"node/", "accusation/", "admin/"} {
-			version := g.Incarnation
-			if register == "admin/" {
-				version = g.Revision
-			}
-			known := slices.ContainsFunc(a.Nodes, func(text string) bool { return strings.HasPrefix(text, g.ID+" ") })
-			if !known || !naiveBuried(a, &events.Event{Register: register + g.ID, Version: version}) {
-				return false
-			}
+		known := false
+		for _, text := range a.Nodes {
+			h, _ := events.ParseGoneNode(text)
+			missing := slices.DeleteFunc(slices.Clone(g.Logs), func(l events.GoneLog) bool {
+				return slices.Contains(h.Logs, l) || !l.Closed && slices.Contains(h.Logs, events.GoneLog{ID: l.ID, Closed: true})
+			})
+			known = known || g.ID == h.ID && h.Incarnation >= g.Incarnation && h.Revision >= g.Revision && len(missing) == 0
+		}
+		if !known {
+			return false
 		}
 	}
-	return !slices.ContainsFunc(b.Logs, func(log string) bool {
-		return !slices.Contains(a.Logs, log) && (strings.HasSuffix(log, " forked") || !slices.Contains(a.Logs, log+" forked"))
-	})
+	return true
 }
 
 func naiveOrder(list []string) bool {
@@ -113,10 +108,10 @@ func naiveForget(owners map[string]events.Event, v events.Vector) {
 		settled, stable events.Vector
 	}
 	var effective []collection
-	burials := map[events.ID]*events.Collection{}
+	burials := map[string]*events.Collection{}
 	for _, e := range owners {
 		if c := naiveCollection(&e); c != nil && c.Kind == events.KindNode {
-			burials[e.ID()] = c
+			burials[e.Register] = c
 		} else if c != nil && v.Dominates(naiveVector(c.Stable)) {
 			effective = append(effective, collection{e.ID(), c.Floor, naiveVector(c.Settled), naiveVector(c.Stable)})
 		}
@@ -136,10 +131,10 @@ func naiveForget(owners map[string]events.Event, v events.Vector) {
 			}
 		}
 	}
-	for id, c := range burials {
+	for name, c := range burials {
 		for other, o := range burials {
-			if id != other && naiveCovers(o, c) && (other.Compare(id) > 0 || !naiveCovers(c, o)) {
-				delete(owners, events.CollectedRegister(id))
+			if name != other && naiveCovers(o, c) {
+				delete(owners, name)
 			}
 		}
 	}
@@ -152,15 +147,16 @@ func naiveForget(owners map[string]events.Event, v events.Vector) {
 	}
 }
 
-// naiveGone returns the logs of nodes that are forgotten, and whether they had
-// forked.
-func naiveGone(registers map[string]events.Event) map[events.LogID]bool {
+// naiveClosed returns the logs in which nobody may speak any more.
+func naiveClosed(registers map[string]events.Event) map[events.LogID]bool {
 	logs := map[events.LogID]bool{}
 	for _, e := range registers {
 		if c := naiveCollection(&e); c != nil {
-			for _, text := range c.Logs {
-				log, _ := events.ParseLogID(strings.TrimSuffix(text, " forked"))
-				logs[log] = logs[log] || strings.HasSuffix(text, " forked")
+			for _, text := range c.Nodes {
+				g, _ := events.ParseGoneNode(text)
+				for _, l := range g.Logs {
+					logs[l.ID] = logs[l.ID] || l.Closed
+				}
 			}
 		}
 	}
@@ -180,13 +176,8 @@ func naiveDigest(registers map[string]events.Event, heads []events.Head) events.
 			d.Forked++
 		}
 	}
-	gone := naiveGone(registers)
-	for log := range gone { // whose registers are forgotten
-		logs[log] = true
-		d.Forked++
-	}
 	for _, head := range heads {
-		if forked, ok := gone[head.Log]; !forked && (ok || !logs[head.Log]) {
+		if !logs[head.Log] {
 			b := binary.BigEndian.AppendUint64(slices.Clone(head.Log[:]), head.Seq)
 			hash := sha256.Sum256(append(b, head.Chain[:]...))
 			d.Vector = d.Vector.Add(events.SumOf(hash[:]))
@@ -201,7 +192,7 @@ func naiveDigest(registers map[string]events.Event, heads []events.Head) events.
 // against the words of the definition.
 func naiveNodes(t *testing.T, registers map[string]events.Event, c *projection.Cluster) {
 	t.Helper()
-	gone := naiveGone(registers)
+	closed := naiveClosed(registers)
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		self := registers[events.NodeRegister(n.ID)]
@@ -221,9 +212,8 @@ func naiveNodes(t *testing.T, registers map[string]events.Event, c *projection.C
 			incarnation = accusation.Version
 		}
 		want := projection.StatusAlive
-		_, buried := gone[self.Log]
 		switch {
-		case buried, ordered && order.Type == events.NodeRemoved && (self.Version <= o.Incarnation || self.Log.String() == o.Log):
+		case closed[self.Log], ordered && order.Type == events.NodeRemoved && (self.Version <= o.Incarnation || self.Log.String() == o.Log):
 			want = projection.StatusRemoved
 		case self.Type == events.NodeLeft:
 			want = projection.StatusLeft

@@ -97,7 +97,7 @@ func (s *State) Node(id string) (Node, bool) {
 	}
 	s.accuse(&n)
 	s.obey(&n, &self.event)
-	if s.Gone(n.Log) {
+	if s.Closed(n.Log) {
 		n.Status = StatusRemoved
 	}
 	return n, true

@@ -51,10 +51,10 @@ type State struct {
 	near      []*register // some of them, found without the map; nil until there are many
 
 	logs   map[events.LogID]*logHead
-	byLog  []*logHead                // sorted by log
-	recent *logHead                  // the log of the last Apply: they come in runs
-	forked map[events.LogID]struct{} // known as forked or gone, held or not
-	gone   map[events.LogID]bool     // of nodes that are forgotten, and whether they had forked; replaced, never changed
+	byLog  []*logHead                 // sorted by log
+	recent *logHead                   // the log of the last Apply: they come in runs
+	forked map[events.LogID]struct{}  // known as forked, held or not
+	former map[events.LogID]formerLog // of nodes that are forgotten; replaced, never changed
 
 	digest   events.Digest  // of all but what is listed next
 	buckets  events.Buckets // its vector half, by buckets of logs
@@ -209,9 +209,8 @@ func (s *State) MaxTime() events.Timestamp {
 	return t
 }
 
-// Forked reports whether a log is known to have forked, its register being owned
-// by a LogForked event, whatever else that says; or whether it is [State.Gone].
-// Either way it has no ranges that anybody could bring.
+// Forked reports whether a log is known to have forked: its register is owned
+// by a LogForked event, whatever else that says.
 func (s *State) Forked(log events.LogID) bool {
 	_, ok := s.forked[log]
 	return ok
@@ -228,10 +227,7 @@ func (s *State) noteFork(r *register) {
 		return
 	}
 	was := s.Forked(log)
-	if s.Gone(log) {
-		return
-	}
-	if is := r.event.Type == events.LogForked; is == was {
+	if is := r.event.Type == events.LogForked && !r.gone; is == was {
 		return
 	}
 	if was {

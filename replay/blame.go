@@ -211,11 +211,25 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 			b.note(&e, compareQualities(fields, nodeFields(n)), string(n.Status), false)
 			fields, present = nodeFields(n), n.Cause()
 		}
+		if !started && fields[0].value == "" {
+			if e, ok := buried(s, id); ok {
+				b.noteForgotten(&e, fields)
+				present = e.ID()
+			}
+		}
 		started = true
 		return nil
 	}
 	after := func(e *Entry, s *projection.State, _ projection.Outcome) error {
 		if !slices.Contains(registers, e.Event.Register) {
+			if e.Event.Type != events.TombstonesCollected || fields[0].value == "" {
+				return nil
+			}
+			if _, ok := s.Cluster().Node(id); !ok {
+				b.noteForgotten(&e.Event, fields)
+				fields, present = nodeFields(nil), e.Event.ID()
+				b.At.Index = max(b.At.Index, e.Index)
+			}
 			return nil
 		}
 		n, ok := s.Cluster().Node(id)
@@ -234,6 +248,31 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 		err = start(nil, last)
 	}
 	return present, err
+}
+
+// forgotten is how a node is said to be of which only the name and the logs are
+// left.
+const forgotten = "forgotten"
+
+// noteForgotten records that an event forgot the node. What it was by then stays.
+func (b *Blame) noteForgotten(e *events.Event, fields []quality) {
+	b.note(e, []FieldChange{{fields[0].name, fields[0].value, forgotten}}, forgotten, true)
+}
+
+// buried returns the event by which a state knows that a node is forgotten.
+func buried(s *projection.State, id string) (events.Event, bool) {
+	for _, e := range s.Registers(events.KindCollected) {
+		p, err := e.Payload()
+		if err != nil {
+			continue
+		}
+		for _, text := range p.(*events.Collection).Nodes {
+			if g, err := events.ParseGoneNode(text); err == nil && g.ID == id && g.Incarnation > 0 {
+				return e.Clone(), true
+			}
+		}
+	}
+	return events.Event{}, false
 }
 
 // note records that an event changed fields of the subject. When status says

@@ -56,7 +56,7 @@ func What(e *events.Event) string {
 		return withReason(count(int(p.Moves), "move"), because(p.Trigger, p.Reason))
 	case *events.Collection:
 		if len(p.Nodes) > 0 {
-			return withReason(count(len(p.Nodes), "node")+" and "+count(len(p.Logs), "log")+" that are gone", p.Reason)
+			return withReason(count(len(p.Nodes), "node")+" that are gone", p.Reason)
 		}
 		return withReason(p.Kind+" up to version "+strconv.FormatUint(p.Floor, 10), p.Reason)
 	case *events.Value:

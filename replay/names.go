@@ -36,10 +36,18 @@ func (n *Names) LearnState(s *projection.State) {
 	for _, e := range s.Registers(events.KindLog) {
 		n.Learn(e)
 	}
+	for _, e := range s.Registers(events.KindCollected) {
+		n.Learn(e)
+	}
 }
 
-// Learn takes up what e says about the owner of a log, if it does.
+// Learn takes up what e says about the owner of a log, if it does, or about
+// those of nodes that are forgotten.
 func (n *Names) Learn(e *events.Event) {
+	if e.Type == events.TombstonesCollected {
+		n.learnGone(e)
+		return
+	}
 	if e.Type != events.LogStarted && e.Type != events.LogForked {
 		return
 	}
@@ -50,6 +58,20 @@ func (n *Names) Learn(e *events.Event) {
 	}
 	if p, err := e.Payload(); err == nil {
 		n.add(log, p.(*events.LogOwner).Node)
+	}
+}
+
+func (n *Names) learnGone(e *events.Event) {
+	p, err := e.Payload()
+	if err != nil {
+		return
+	}
+	for _, text := range p.(*events.Collection).Nodes {
+		if g, err := events.ParseGoneNode(text); err == nil {
+			for _, l := range g.Logs {
+				n.add(l.ID, g.ID)
+			}
+		}
 	}
 }
 

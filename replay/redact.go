@@ -159,6 +159,16 @@ func (r *Redaction) learnNames(e *events.Event) {
 		case *events.CoordinatorClaim:
 			r.nodes[p.Node] = true
 		}
+	case events.KindCollected:
+		if p, _ := e.Payload(); p != nil {
+			if c, ok := p.(*events.Collection); ok {
+				for _, text := range c.Nodes {
+					if g, err := events.ParseGoneNode(text); err == nil {
+						r.nodes[g.ID] = true
+					}
+				}
+			}
+		}
 	case events.KindPartition:
 		if p, _ := e.Payload(); p != nil {
 			if a, ok := p.(*events.Assignment); ok {

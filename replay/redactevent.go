@@ -9,8 +9,14 @@ import (
 
 // rename returns the fields of an event with other names.
 func (r *Redaction) rename(e *events.Event) events.Event {
-	return events.Event{Log: e.Log, Seq: e.Seq, Time: e.Time, Type: r.typ(e.Type), Register: r.register(e.Register),
+	out := events.Event{Log: e.Log, Seq: e.Seq, Time: e.Time, Type: r.typ(e.Type), Register: r.register(e.Register),
 		Version: e.Version, Rank: e.Rank, Actor: r.actor(e.Actor), Cause: e.Cause, Body: r.body(e)}
+	if p, _ := e.Payload(); p != nil {
+		if c, ok := p.(*events.Collection); ok && e.Register == events.GoneRegister(c.Nodes) { // named by what it says
+			out.Register = events.GoneRegister(r.gone(c.Nodes))
+		}
+	}
+	return out
 }
 
 func (r *Redaction) typ(t events.Type) events.Type {
@@ -79,7 +85,8 @@ func (r *Redaction) body(e *events.Event) []byte {
 	return events.Encode(p)
 }
 
-// gone replaces the names of nodes that are forgotten. They are sorted by name.
+// gone replaces the names of nodes that are forgotten. They are sorted by name,
+// and of one node there may be several.
 func (r *Redaction) gone(nodes []string) []string {
 	var out []string
 	for _, text := range nodes {
@@ -88,7 +95,7 @@ func (r *Redaction) gone(nodes []string) []string {
 			out = append(out, g.String())
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int {
+	slices.SortStableFunc(out, func(a, b string) int {
 		first, _, _ := strings.Cut(a, " ")
 		second, _, _ := strings.Cut(b, " ")
 		return strings.Compare(first, second)

@@ -177,7 +177,7 @@ func (n *Node) Announce(t events.Type, cause events.ID, reason string) events.Ev
 	n.h.t.Helper()
 	stamp, _ := n.State.Stamp(events.NodeRegister(n.ID))
 	accused, _ := n.State.Stamp(events.AccusationRegister(n.ID))
-	version := max(stamp.Version, accused.Version)
+	version := max(stamp.Version, accused.Version, n.State.GoneVersion(events.NodeRegister(n.ID)))
 	if t == events.NodeJoined || t == events.NodeRecovered {
 		version++
 	}
@@ -237,6 +237,27 @@ func (n *Node) Set(key, value string) events.Event {
 	n.h.t.Helper()
 	return n.Emit(events.Event{Type: events.ValueSet, Register: events.ValueRegister(key), Actor: "app",
 		Body: events.Encode(&events.Value{Key: key, Value: []byte(value)})})
+}
+
+// Bury forgets a node that was removed, as the coordinator does a day after it
+// has gone.
+func (n *Node) Bury(node string) events.Event {
+	n.h.t.Helper()
+	gone := events.GoneNode{ID: node}
+	if known, ok := n.State.Cluster().Node(node); ok {
+		gone.Incarnation = known.Incarnation
+	}
+	order, _ := n.State.Stamp(events.AdminRegister(node))
+	gone.Revision = order.Version
+	for _, log := range n.State.Cluster().LogsOf(node) {
+		gone.Logs = append(gone.Logs, events.GoneLog{ID: log, Closed: true})
+	}
+	version := n.State.Floor(events.KindNode) + 1
+	floor := n.Emit(events.Event{Type: events.FloorRaised, Register: events.FloorRegister(events.KindNode), Version: version,
+		Body: events.Encode(&events.Collection{Kind: events.KindNode, Floor: version, Reason: "a node to be forgotten"})})
+	body := n.State.Bury(version, []events.GoneNode{gone}, "known to all members, and gone for long")
+	return n.Emit(events.Event{Type: events.TombstonesCollected, Register: events.GoneRegister(body.Nodes), Version: 1,
+		Cause: floor.ID(), Body: events.Encode(body)})
 }
 
 // Twin returns a node that took up the past of n, LogID included, as one does
