@@ -255,6 +255,7 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			p.answerWithState(resp, reply)
 			return
 		}
+		p.world.progresses(a.spans, resp.Events, resp.More)
 		reply(resp, nil)
 	})
 }

@@ -161,6 +161,7 @@ func (w *simWorld) published(p *simProc) {
 		}
 	}
 	p.shown = k.heads
+	w.refutedHasNoEffect(p)
 	if c := k.cluster.Name; c != "" && c != p.host.cluster {
 		w.violated("clusters never merge", "%s of %s knows %s", p.host.id, p.host.cluster, c)
 	}
@@ -226,12 +227,14 @@ var quietChecks = []struct {
 }{
 	{"live nodes are alive", liveAreAlive},
 	{"dead nodes are known as such", deadAreFailed},
+	{"removed nodes stay out", removedStayOut},
 	{"exactly one coordinator", oneCoordinator},
 	{"every partition has its copies", placementIsWhole},
 	{"shares are fair", sharesAreFair},
 	{"nothing acknowledged is missing", nothingIsMissing},
 	{"nothing written is lost", nothingWrittenIsLost},
 	{"the fold is the fold", foldsAgree},
+	{"the largest stamp owns", naiveFoldAgrees},
 	{"nothing comes back, nothing is forgotten alive", forgettingIsSafe},
 	{"growth is bounded", growthIsBounded},
 	{"clusters never merge", strangersStayOut},
