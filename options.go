@@ -83,7 +83,8 @@ type Options struct {
 	// partitions are given to others. Default: 60 s. Negative: no wait.
 	DegradedDelay time.Duration
 	// RemoveAfter is how long a node must have been failed before the
-	// coordinator removes it from the cluster. Default: 72 h. Negative: never.
+	// coordinator removes it from the cluster, which it does while more than half
+	// of the members are up. Default: 72 h. Negative: never.
 	RemoveAfter time.Duration
 	// StableFor is how long membership must not have changed before copies
 	// move for the sake of balance. Default: the larger of 5 s and 10 s times

@@ -3,6 +3,7 @@ package clusterkit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -160,6 +161,24 @@ func TestRemovedAfterLongFailure(t *testing.T) {
 		}
 		b.net.HealAll()
 		awaitRemoved(t, b.nodes[2], 45*time.Second)
+	})
+}
+
+// TestPairKeepsOneAnother: of two nodes neither is more than half, so no split is
+// long enough for either to remove the other: both would stop when it ends.
+func TestPairKeepsOneAnother(t *testing.T) {
+	after := func(_ int, o *clusterkit.Options) { o.RemoveAfter = 10 * time.Minute }
+	inBubbleWith(t, 2, after, func(b *bubble) {
+		b.net.Split([]string{host(0)}, []string{host(1)})
+		time.Sleep(30 * time.Minute)
+		for i, ck := range b.nodes {
+			if other := fmt.Sprintf("n%d", 1-i); status(ck.Cluster(), other) != "failed" {
+				t.Errorf("%s thinks %s %s", ck.NodeID(), other, status(ck.Cluster(), other))
+			}
+		}
+		b.net.HealAll()
+		b.until("the pair", 45*time.Second, b.nodes, full(2, 16, 2))
+		b.agree(10*time.Second, b.nodes)
 	})
 }
 

@@ -12,7 +12,13 @@ import (
 // and assign: more than half of the members that neither left nor were removed
 // are alive and not suspected, or there are at most two such members.
 func Majority(cluster *projection.Cluster) bool {
-	members, up := 0, 0
+	up, members := turnout(cluster)
+	return members <= 2 || 2*up > members
+}
+
+// turnout counts the members that neither left nor were removed, and those of
+// them that are alive and not suspected.
+func turnout(cluster *projection.Cluster) (up, members int) {
 	for i := range cluster.Nodes {
 		switch cluster.Nodes[i].Status {
 		case projection.StatusAlive, projection.StatusLeaving:
@@ -22,7 +28,7 @@ func Majority(cluster *projection.Cluster) bool {
 			members++
 		}
 	}
-	return members <= 2 || 2*up > members
+	return up, members
 }
 
 // maxTerm is the last term whose epochs fit into a version.

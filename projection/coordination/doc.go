@@ -68,7 +68,8 @@
 //
 // # Removal, and the brake
 //
-// The coordinator removes a node that it has seen failed for RemoveAfter. No
+// The coordinator removes a node that it has seen failed for RemoveAfter, while
+// more than half of the members are up, also where there are only two. No
 // node calls another failed, or removes it, if with it more than half of the
 // members would be lost within a minute ([Coordination.MayLose]): such an
 // observer is more likely ill itself. An operator may lift this for a minute.

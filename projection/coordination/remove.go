@@ -19,10 +19,12 @@ func removeAfter(d time.Duration) int64 {
 }
 
 // remove finds a node that has been failed for so long that nobody waits for
-// it any more. It returns when the next one will be due.
+// it any more. It returns when the next one will be due. More than half of the
+// members must be up, also where there are two of them: each side of a long
+// split would remove the other one, and both would stop when it ends.
 func (c *Coordination) remove(cluster *projection.Cluster, now int64) (Decision, int64) {
 	next := Never
-	if c.removeAfter == math.MaxInt64 {
+	if up, members := turnout(cluster); c.removeAfter == math.MaxInt64 || 2*up <= members {
 		return Decision{}, next
 	}
 	for i := range cluster.Nodes {
