@@ -195,10 +195,31 @@ func (s *Source) eventID(ctx context.Context, p Point) (events.ID, error) {
 		return events.ID{}, err
 	}
 	log, err := names.Resolve(p.name)
-	if err != nil {
-		return events.ID{}, &PointError{p.text, err.Error()}
+	if err == nil {
+		return events.ID{Log: log, Seq: p.n}, nil
 	}
-	return events.ID{Log: log, Seq: p.n}, nil
+	damage, failed := s.damaged(ctx)
+	switch {
+	case failed != nil:
+		return events.ID{}, failed
+	case damage != nil: // which may be why the name is not known
+		return events.ID{}, fmt.Errorf("%s: %w: %w", p.text, err, damage)
+	}
+	return events.ID{}, &PointError{p.text, err.Error()}
+}
+
+// damaged returns the first damage of the log, if there is any. It reads all
+// of it.
+func (s *Source) damaged(ctx context.Context) (damage *Damage, err error) {
+	for _, err := range s.feed.entries(ctx, 0) {
+		if errors.As(err, &damage) {
+			return damage, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // cutVector resolves n1:9,n2:4.

@@ -66,7 +66,11 @@ func (s *Source) WhatIf(ctx context.Context, at Point, axis Axis, change coordin
 	}
 	cluster := m.State.Cluster()
 	if len(cluster.Nodes) == 0 || len(cluster.PartitionMap.Partitions) == 0 {
-		return nil, errors.Join(errors.New("there was no cluster yet at "+at.String()), ErrEmpty)
+		errs := []error{errors.New("there was no cluster yet at " + at.String()), ErrEmpty}
+		for i := range m.Damage { // which may be why
+			errs = append(errs, &m.Damage[i])
+		}
+		return nil, errors.Join(errs...)
 	}
 	plan, err := coordination.Foresee(cluster, change)
 	if err != nil {
