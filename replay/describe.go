@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -36,7 +37,7 @@ func What(e *events.Event) string {
 	}
 	switch p := p.(type) {
 	case *events.ClusterConfig:
-		return withReason(p.Name+": "+count(int(p.PartitionCount), "partition")+", replication "+strconv.Itoa(int(p.ReplicationFactor)), p.Reason)
+		return withReason(p.Name+": "+Count(int(p.PartitionCount), "partition")+", replication "+strconv.Itoa(int(p.ReplicationFactor)), p.Reason)
 	case *events.LogOwner:
 		return describeLog(e, p)
 	case *events.NodeRecord:
@@ -53,10 +54,10 @@ func What(e *events.Event) string {
 	case *events.Assignment:
 		return describeAssignment(e, p)
 	case *events.Rebalance:
-		return withReason(count(int(p.Moves), "move"), because(p.Trigger, p.Reason))
+		return withReason(Count(int(p.Moves), "move"), because(p.Trigger, p.Reason))
 	case *events.Collection:
 		if len(p.Nodes) > 0 {
-			return withReason(count(len(p.Nodes), "node")+" that are gone", p.Reason)
+			return withReason(Count(len(p.Nodes), "node")+" that are gone", p.Reason)
 		}
 		return withReason(p.Kind+" up to version "+strconv.FormatUint(p.Floor, 10), p.Reason)
 	case *events.Value:
@@ -136,7 +137,7 @@ func Quote(b []byte) string {
 		}
 	}
 	if utf8.RuneCount(b) > most {
-		return strconv.Quote(string([]rune(string(b))[:most])) + "... " + count(len(b), "byte")
+		return strconv.Quote(string([]rune(string(b))[:most])) + "... " + Count(len(b), "byte")
 	}
 	return strconv.Quote(string(b))
 }
@@ -145,22 +146,26 @@ func describeBytes(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	return count(len(b), "byte")
+	return Count(len(b), "byte")
 }
 
-// count returns a number with its unit.
-func count(n int, unit string) string {
-	if n == 1 {
-		return "1 " + unit
+// Count returns a number with its unit: "1 event", "2 events", "2 copies".
+func Count[N int | int64 | uint64](n N, unit string) string {
+	switch stem, y := strings.CutSuffix(unit, "y"); {
+	case n == 1:
+	case y:
+		unit = stem + "ies"
+	default:
+		unit += "s"
 	}
-	return strconv.Itoa(n) + " " + unit + "s"
+	return fmt.Sprintf("%d %s", n, unit)
 }
 
 // Size returns a number of bytes in a short form for people.
 func Size(n int64) string {
 	switch {
 	case n < 10_000:
-		return strconv.FormatInt(n, 10) + " bytes"
+		return Count(n, "byte")
 	case n < 1_000_000:
 		return strconv.FormatFloat(float64(n)/1e3, 'f', 1, 64) + " kB"
 	case n < 1_000_000_000:

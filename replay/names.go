@@ -141,7 +141,7 @@ func (n *Names) Resolve(name string) (events.LogID, error) {
 	logs := n.logs[node]
 	switch {
 	case len(logs) == 0:
-		return events.LogID{}, fmt.Errorf("no node %s has written here", node)
+		return events.LogID{}, fmt.Errorf("no node %s has written here%s", node, n.some())
 	case numbered:
 		i, err := strconv.Atoi(ordinal)
 		if err != nil || i < 1 || i > len(logs) {
@@ -162,6 +162,21 @@ func (n *Names) Nodes() []string {
 	}
 	slices.Sort(nodes)
 	return nodes
+}
+
+// some tells who has written, for a message about somebody who has not.
+func (n *Names) some() string {
+	const most = 8
+	nodes := n.Nodes()
+	if len(nodes) == 0 {
+		return ""
+	}
+	slices.SortFunc(nodes, compareNames)
+	text := strings.Join(nodes[:min(most, len(nodes))], ", ")
+	if len(nodes) > most {
+		text += fmt.Sprintf(" and %d more", len(nodes)-most)
+	}
+	return ", only " + text
 }
 
 // CompareNames orders names, numbers in them by value: n2 before n10.

@@ -72,30 +72,30 @@ func (v *verifier) told(r *Verification, all *verified, names *Names, last *proj
 		all.findings[checkRecords] = append(all.findings[checkRecords],
 			Finding{Index: d.From, File: d.File, Offset: d.Offset, Text: d.Error()})
 	}
-	add(checkRecords, fmt.Sprintf("%s in %s, %s", count(int(r.Records), "record"), count(r.Segments, "segment"), Size(r.Bytes)))
+	add(checkRecords, fmt.Sprintf("%s in %s, %s", Count(int(r.Records), "record"), Count(r.Segments, "segment"), Size(r.Bytes)))
 	if r.Records == 0 && len(r.Damage) == 0 {
 		r.Checks[0].Result = Skip
 	}
-	events := count(int(r.Events), "event")
+	events := Count(int(r.Events), "event")
 	if all.unknown > 0 {
 		events += fmt.Sprintf(", %d of them of types that belong to an application or a later version", all.unknown)
 	}
 	add(checkEvents, events)
 	sequences := names.Vector(last.Vector())
 	if all.received > 0 {
-		sequences += fmt.Sprintf("; %d events are held as a state only, received from a peer", all.received)
+		sequences += "; " + Count(all.received, "event") + " held as a state only, received from a peer"
 	}
 	add(checkSequences, sequences)
-	add(checkChains, count(len(last.Heads()), "origin"))
+	add(checkChains, Count(len(last.Heads()), "origin"))
 	add(checkNames, events)
 	clocks := "every origin's times go forward"
 	if all.ahead > 1000 {
 		clocks += fmt.Sprintf("; %s was written %s ahead of the clock here", names.Event(all.aheadOf), Span(all.ahead))
 	}
 	add(checkClocks, clocks)
-	what := fmt.Sprintf("%s equal to the fold of what comes before", count(all.snapshots, "snapshot"))
+	what := fmt.Sprintf("%s equal to the fold of what comes before", Count(all.snapshots, "snapshot"))
 	if n := len(all.skipped); n > 0 {
-		what += fmt.Sprintf("; %s could not be compared because of damage before", count(n, "snapshot"))
+		what += fmt.Sprintf("; %s could not be compared because of damage before", Count(n, "snapshot"))
 	}
 	add(checkSnapshots, what)
 	if c := &r.Checks[len(r.Checks)-1]; c.Result == Pass && (all.snapshots == 0 || len(all.skipped) > 0 && all.snapshots <= 1) {

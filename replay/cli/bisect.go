@@ -105,9 +105,9 @@ func (a *app) printBisection(b *replay.Bisection, log string) error {
 		return err
 	}
 	if n := len(b.Flips); n > 0 {
-		a.printf("%d flips in %d events; look closer with: clusterkit-replay show %s %s\n", n+b.More, b.Events, b.Names.Event(b.Flips[0].Event), log)
+		a.printf("%s in %s; look closer with: clusterkit-replay show %s %s\n", replay.Count(n+b.More, "flip"), replay.Count(b.Events, "event"), b.Names.Event(b.Flips[0].Event), log)
 	} else {
-		a.printf("no flip in %d events\n", b.Events)
+		a.printf("no flip in %s\n", replay.Count(b.Events, "event"))
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (a *app) reportBundle(b *replay.Bundling, to string) error {
 	if to == "-" {
 		return nil
 	}
-	a.printf("%s: %d logs, %d events\n", to, len(b.Logs), b.Events)
+	a.printf("%s: %s, %s\n", to, replay.Count(len(b.Logs), "log"), replay.Count(b.Events, "event"))
 	for _, l := range b.Logs {
 		a.printf("  %s#%s\n", to, l.Name)
 	}

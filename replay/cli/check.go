@@ -100,7 +100,7 @@ func (a *app) printCheckup(c *replay.Checkup) error {
 			}
 		}
 	}
-	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %d events", c.Result, c.Log, c.Events)))
+	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %s", c.Result, c.Log, replay.Count(c.Events, "event"))))
 	return nil
 }
 

@@ -188,8 +188,8 @@ func (a *app) printStat(d *replay.Diff) {
 		a.printf("%s: nothing differs\n", a.judge("same"))
 		return
 	}
-	a.printf("%s: %d of the cluster, %d nodes, %d partitions (%d copies moved), %d other registers\n",
-		a.judge("different"), len(d.Cluster), len(d.Nodes), len(d.Partitions), d.Moves, len(d.Registers))
+	a.printf("%s: %d of the cluster, %s, %s (%s moved), %s\n", a.judge("different"), len(d.Cluster), replay.Count(len(d.Nodes), "node"),
+		replay.Count(len(d.Partitions), "partition"), replay.Count(d.Moves, "copy"), replay.Count(len(d.Registers), "other register"))
 }
 
 func (a *app) csvDiff(d *replay.Diff) error {

@@ -129,10 +129,10 @@ func TestRepair(t *testing.T) {
 	}
 	b[1500] ^= 1
 	write(t, file, b)
-	if code, out, errs := run("repair", "n1", "-o", "alone"); code != 1 || !strings.Contains(out, "lost: n3:1 to 1") {
+	if code, out, errs := run("repair", "n1", "-o", "alone"); code != 1 || !strings.Contains(out, "lost: n3:1\n") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
-	if code, out, errs := run("repair", "n1", "-o", "mended", "--from", "n2,n3"); code != 0 || !strings.Contains(out, "1 events from peers") {
+	if code, out, errs := run("repair", "n1", "-o", "mended", "--from", "n2,n3"); code != 0 || !strings.Contains(out, ", 1 event from peers") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if code, out, _ := run("converge", "mended", "n2"); code != 0 {

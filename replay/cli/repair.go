@@ -56,7 +56,7 @@ func (a *app) runRepair(words []string, to string, from []string) error {
 	if len(s.Lost) > 0 || s.Uncertain || s.NoBase {
 		a.code = exitNo
 	}
-	a.printf("%s: %d records read, %d events from peers\n", to, s.Records, s.Filled)
+	a.printf("%s: %s read, %s from peers\n", to, replay.Count(s.Records, "record"), replay.Count(s.Filled, "event"))
 	for i := range s.Holes {
 		for _, p := range s.Holes[i].Parts {
 			a.printf("  %s, byte %d: %s\n", a.short(p.File, args.logs[0]), p.Offset, p.Reason)
@@ -67,7 +67,11 @@ func (a *app) runRepair(words []string, to string, from []string) error {
 	}
 	names := a.namesOf(to)
 	for _, l := range s.Lost {
-		a.printf("  %s\n", a.style(red, "lost: "+names.Log(l.Log)+":"+decimal(l.From)+" to "+decimal(l.To-1)))
+		lost := "lost: " + names.Log(l.Log) + ":" + decimal(l.From)
+		if l.To-l.From > 1 {
+			lost += " to " + decimal(l.To-1)
+		}
+		a.printf("  %s\n", a.style(red, lost))
 	}
 	if s.Uncertain {
 		a.printf("  there may be more in a hole that nothing refers to\n")

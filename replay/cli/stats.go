@@ -78,7 +78,7 @@ func (a *app) runStats(f *filterFlags, by string, words []string) error {
 }
 
 func (a *app) printStats(s *replay.Stats) error {
-	a.printf("%s\n", a.bold(fmt.Sprintf("%s, %s..%s: %d events of %s in %d segments", s.Log, s.From, s.To, s.Events, replay.Size(s.Bytes), s.Segments)))
+	a.printf("%s\n", a.bold(fmt.Sprintf("%s, %s..%s: %s of %s in %s", s.Log, s.From, s.To, replay.Count(s.Events, "event"), replay.Size(s.Bytes), replay.Count(s.Segments, "segment"))))
 	if s.Events == 0 {
 		return nil
 	}

@@ -82,7 +82,7 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	}
 	defer func() { a.allDamaged(t.Damage()) }()
 	if t.Omitted > 0 {
-		a.note("%d events have no sign: the application wrote too many", t.Omitted)
+		a.note("without a sign of its own: %s; the application wrote too many", replay.Count(t.Omitted, "event"))
 	}
 	if f.file == "-" {
 		return write(t, a.out)
@@ -92,7 +92,7 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	}
 	info, err := os.Stat(f.file)
 	if err == nil {
-		a.note("%s: %s, %d events, %d intervals", f.file, replay.Size(info.Size()), t.Events, t.Intervals())
+		a.note("%s: %s, %s, %s", f.file, replay.Size(info.Size()), replay.Count(t.Events, "event"), replay.Count(t.Intervals(), "interval"))
 	}
 	return nil
 }

@@ -146,13 +146,13 @@ func (a *app) printForecast(w *replay.Forecast, list bool) error {
 		return c.end()
 	}
 	a.printf("%s\n", a.bold("at "+w.At.Point+a.where(w.At)))
-	a.printf("%d partitions would change, %d of them their primary; %d copies would be made, at least %d are needed\n",
-		len(w.Partitions), w.Primaries, w.Moves, w.LowerBound)
+	a.printf("%s would change, %d of them their primary; %s would be made, at least %d needed\n",
+		replay.Count(len(w.Partitions), "partition"), w.Primaries, replay.Count(w.Moves, "copy"), w.LowerBound)
 	if w.Anyway > 0 {
-		a.printf("%d copies were about to be made without this\n", w.Anyway)
+		a.printf("about to be made without this: %s\n", replay.Count(w.Anyway, "copy"))
 	}
 	if w.Unowned+w.Short > 0 {
-		a.printf("%s\n", a.style(red, fmt.Sprintf("%d partitions would have no owner, %d fewer than %d copies", w.Unowned, w.Short, w.Replication)))
+		a.printf("%s\n", a.style(red, fmt.Sprintf("%s would have no owner, %d fewer than %s", replay.Count(w.Unowned, "partition"), w.Short, replay.Count(w.Replication, "copy"))))
 	}
 	a.printf("\n")
 	t := newTable(a.out, a, "NODE", ">COPIES", ">THEN", ">CHANGE", ">PRIMARIES", ">THEN")

@@ -88,7 +88,7 @@ func (t *Timeline) writePicture(out *bufio.Writer, p picture) error {
 // title says what a picture shows.
 func (t *Timeline) title() string {
 	from, until := t.clock(t.From), t.clock(t.Until)
-	return fmt.Sprintf("%s · %s to %s %s · %d events", t.Cluster, from, until, t.zone, t.Events)
+	return fmt.Sprintf("%s · %s to %s %s · %s", t.Cluster, from, until, t.zone, replay.Count(t.Events, "event"))
 }
 
 func (t *Timeline) clock(millis int64) string {
