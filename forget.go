@@ -80,7 +80,7 @@ func (r *replica) forget(now, wall, after, forkedAt int64, inStep func(node stri
 		switch f := r.forgetting[i]; {
 		case !ok:
 			err = r.raiseFloor(wall, kind)
-		case now >= f.since+after && now >= forkedAt+after && r.allInStep(f.known, inStep) && !r.hearsOfStrangers():
+		case now >= f.since+after && now >= forkedAt+after && r.allInStep(f.known, inStep) && !r.hearsOfStrangers(kind, &floor):
 			err = r.collect(wall, kind, &floor)
 		default:
 			err = r.noteQuarter(wall, &floor, min((now-f.since)/max(after/quarters, 1), quarters-1))
@@ -130,14 +130,30 @@ func (r *replica) allInStep(since int64, inStep func(node string) int64) bool {
 
 // hearsOfStrangers reports whether a log is known and its owner is not: it has
 // begun to speak, and the news that it is a member has not come yet. It is one
-// to wait for.
-func (r *replica) hearsOfStrangers() bool {
-	cluster := r.state.Cluster()
+// to wait for. When nodes are forgotten it is not, if it bears the name of one that
+// is forgotten and nothing was heard of it since the floor was raised: somebody has
+// brought an old log of it, which is forgotten too.
+func (r *replica) hearsOfStrangers(kind string, floor *events.Event) bool {
+	var settled events.Vector
+	if kind == events.KindNode {
+		settled = projection.Observed(floor)
+	}
 	return slices.ContainsFunc(r.state.Heads(), func(h events.Head) bool {
-		owner := r.state.Owner(h.Log)
-		_, member := cluster.Node(owner)
-		return owner != "" && !member && !r.state.Gone(h.Log)
+		return r.isStrange(h.Log) && !(r.isLate(h.Log) && settled.Covers(events.ID{Log: h.Log, Seq: h.Seq}))
 	})
+}
+
+// isStrange reports whether the owner of a log is no member, and not forgotten
+// with that log.
+func (r *replica) isStrange(log events.LogID) bool {
+	owner := r.state.Owner(log)
+	_, member := r.state.Cluster().Node(owner)
+	return owner != "" && !member && !r.state.Gone(log)
+}
+
+// isLate reports whether a strange log is of a node that is forgotten.
+func (r *replica) isLate(log events.LogID) bool {
+	return r.state.GoneVersion(events.NodeRegister(r.state.Owner(log))) > 0
 }
 
 // raiseFloor announces that what is a tombstone now will be forgotten: nobody
@@ -148,9 +164,9 @@ func (r *replica) raiseFloor(wall int64, kind string) error {
 	if kind == events.KindNode {
 		version, n, logs = 0, 0, make(map[events.LogID]struct{})
 		what = "nodes"
-		for _, node := range r.departed() {
+		for _, id := range r.departed() {
 			n++
-			r.logsAbout(node, logs)
+			r.logsAbout(id, logs)
 		}
 	}
 	if n == 0 {
@@ -164,9 +180,11 @@ func (r *replica) raiseFloor(wall int64, kind string) error {
 	return err
 }
 
-// departed returns the nodes that are gone for good and own nothing any more: who
-// is to move what a node owns must know of the node.
-func (r *replica) departed() (gone []*Node) {
+// departed returns the nodes that are gone for good and own nothing any more, for
+// who is to move what a node owns must know of the node; those of which nothing is
+// known but what others say; and those that are forgotten and of which a log has
+// come to be known since. They are sorted.
+func (r *replica) departed() (gone []string) {
 	cluster := r.state.Cluster()
 	owns := make(map[string]bool)
 	for i := range cluster.PartitionMap.Partitions {
@@ -176,23 +194,60 @@ func (r *replica) departed() (gone []*Node) {
 	}
 	for i := range cluster.Nodes {
 		n := &cluster.Nodes[i]
-		if n.ID != r.node && !owns[n.ID] && (n.Status == projection.StatusRemoved || n.Status == projection.StatusLeft && n.Reason() == leftForGood) {
-			gone = append(gone, n)
+		if n.Status == projection.StatusRemoved || n.Status == projection.StatusLeft && n.Reason() == leftForGood {
+			gone = append(gone, n.ID)
 		}
 	}
-	return gone
+	for _, kind := range [...]string{events.KindAccusation, events.KindAdmin} {
+		for id := range r.state.Registers(kind) {
+			if _, member := cluster.Node(id); !member && events.CheckNodeID(id) == nil {
+				gone = append(gone, id)
+			}
+		}
+	}
+	for _, h := range r.state.Heads() {
+		if r.isStrange(h.Log) && r.isLate(h.Log) {
+			gone = append(gone, r.state.Owner(h.Log))
+		}
+	}
+	slices.Sort(gone)
+	return slices.DeleteFunc(slices.Compact(gone), func(id string) bool { return id == r.node || owns[id] })
 }
 
 // logsAbout adds the logs in which is written what must be known of a node
 // before it is forgotten.
-func (r *replica) logsAbout(n *Node, logs map[events.LogID]struct{}) {
-	logs[n.Cause().Log] = struct{}{}
-	for _, log := range r.state.Cluster().LogsOf(n.ID) {
-		logs[log] = struct{}{}
-		if stamp, ok := r.state.Stamp(events.LogRegister(log)); ok {
-			logs[stamp.Log] = struct{}{}
+func (r *replica) logsAbout(id string, logs map[events.LogID]struct{}) {
+	for _, said := range r.saidOf(id) {
+		logs[said.Log] = struct{}{}
+	}
+}
+
+// saidOf returns the events that must have been known for long before a node is
+// forgotten: that it is gone, and that it began its logs, for it may be about to
+// return; or of one that is not known all that is said of it and in its logs.
+func (r *replica) saidOf(id string) (said []events.ID) {
+	cluster := r.state.Cluster()
+	n, member := cluster.Node(id)
+	add := func(register string) {
+		if stamp, ok := r.state.Stamp(register); ok {
+			said = append(said, events.ID{Log: stamp.Log, Seq: stamp.Seq})
 		}
 	}
+	if member {
+		said = append(said, n.Cause())
+	} else {
+		add(events.AccusationRegister(id))
+		add(events.AdminRegister(id))
+	}
+	for _, log := range cluster.LogsOf(id) {
+		if !member {
+			said = append(said, events.ID{Log: log, Seq: r.head(log).Seq})
+		}
+		if !r.state.Forked(log) { // which others say
+			add(events.LogRegister(log))
+		}
+	}
+	return said
 }
 
 // collect forgets what was known when a floor was raised.
@@ -231,9 +286,9 @@ func (r *replica) atLeast(v events.Vector) (heads []events.Head) {
 // and still are; nil if there are none.
 func (r *replica) bury(floor uint64, settled events.Vector) *events.Collection {
 	var gone []events.GoneNode
-	for _, n := range r.departed() {
-		if settled.Covers(n.Cause()) {
-			gone = append(gone, r.remains(n, settled))
+	for _, id := range r.departed() {
+		if !slices.ContainsFunc(r.saidOf(id), func(said events.ID) bool { return !settled.Covers(said) }) {
+			gone = append(gone, r.remains(id))
 		}
 	}
 	return r.state.Bury(floor, gone, "known to all members, and gone for long")
@@ -241,26 +296,24 @@ func (r *replica) bury(floor uint64, settled events.Vector) *events.Collection {
 
 // remains returns what is left of a node: the numbers below which what was said
 // of it is void, and its logs. Those of a node that was removed are closed.
-func (r *replica) remains(n *Node, settled events.Vector) events.GoneNode {
-	g := events.GoneNode{ID: n.ID, Incarnation: n.Incarnation}
-	if accused, ok := r.state.Stamp(events.AccusationRegister(n.ID)); ok {
+func (r *replica) remains(id string) events.GoneNode {
+	cluster := r.state.Cluster()
+	g, removed, named := events.GoneNode{ID: id}, false, ""
+	if n, ok := cluster.Node(id); ok {
+		g.Incarnation, removed = n.Incarnation, n.Status == projection.StatusRemoved
+	}
+	if accused, ok := r.state.Stamp(events.AccusationRegister(id)); ok {
 		g.Incarnation = max(g.Incarnation, accused.Version)
 	}
-	removed := ""
-	if order, ok := r.state.Register(events.AdminRegister(n.ID)); ok {
+	if order, ok := r.state.Register(events.AdminRegister(id)); ok {
 		g.Revision = order.Version
 		p, _ := order.Payload()
 		if p, ok := p.(*events.NodeOrder); ok && order.Type == events.NodeRemoved {
-			g.Incarnation, removed = max(g.Incarnation, p.Incarnation), p.Log
+			g.Incarnation, named = max(g.Incarnation, p.Incarnation), p.Log
 		}
 	}
-	for _, log := range r.state.Cluster().LogsOf(n.ID) {
-		stamp, ok := r.state.Stamp(events.LogRegister(log))
-		if ok && !settled.Covers(events.ID{Log: stamp.Log, Seq: stamp.Seq}) {
-			continue // said since, of one that returned and is gone again
-		}
-		closed := n.Status == projection.StatusRemoved || log.String() == removed
-		g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: closed})
+	for _, log := range cluster.LogsOf(id) {
+		g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: removed || log.String() == named})
 	}
 	return g
 }

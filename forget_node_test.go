@@ -218,3 +218,42 @@ func TestFailedHoldsUpUntilRemoved(t *testing.T) {
 		t.Error("the one that was just removed is forgotten too")
 	}
 }
+
+// TestLateNews: an old log of a node that is forgotten, and an accusation of it
+// that somebody brings late, are forgotten too, and hold up nothing else for
+// longer. A log of somebody who was never known does.
+func TestLateNews(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		unknown bool
+	}{{name: "of a node that is forgotten"}, {name: "of a stranger", unknown: true}} {
+		t.Run(c.name, func(t *testing.T) {
+			f, coordinator, victim, _ := removed(t)
+			f.forget(coordinator, day+1, -never, inStep(2))
+			owner := victim.node
+			if c.unknown {
+				owner = "stranger"
+			}
+			late := f.wiped(victim)
+			_, err := late.emit(f.now, events.Event{Type: events.LogStarted, Register: events.LogRegister(late.log), Version: 1,
+				Body: events.Encode(&events.LogOwner{Node: owner})})
+			f.must(err)
+			incarnation := coordinator.version(events.NodeRegister(owner)) + 1
+			_, err = late.emit(f.now, events.Event{Type: events.NodeFailed, Rank: events.RankFailed, Register: events.AccusationRegister("other"),
+				Version: incarnation, Body: events.Encode(&events.Accusation{Node: "other", Incarnation: incarnation})})
+			f.must(err)
+			f.settle(late)
+			f.bring(late, coordinator)
+			f.set(coordinator, "gone")
+			f.delete(coordinator, "gone")
+			for now := int64(day + 2); now < 6*day; now += day / 5 {
+				f.forget(coordinator, now, -never, inStep(never))
+			}
+			_, log := coordinator.state.Stamp(events.LogRegister(late.log))
+			_, accusation := coordinator.state.Stamp(events.AccusationRegister("other"))
+			if held := log && accusation && has(coordinator, "gone"); held != c.unknown || log != held || accusation != held {
+				t.Errorf("the log is held: %v, the accusation: %v, the deleted value: %v; want %v", log, accusation, has(coordinator, "gone"), c.unknown)
+			}
+		})
+	}
+}
