@@ -17,7 +17,7 @@ import (
 )
 
 // shortDay is what a day lasts here: it is a day of probing, and of waiting.
-const shortDay = time.Hour
+const shortDay = 12 * time.Minute
 
 // inShortDays runs a story with four nodes whose last one, n3, will go.
 func inShortDays(t *testing.T, story func(b *bubble)) {

@@ -37,6 +37,7 @@ const (
 	simForgotten        simSight = "tombstones forgotten"
 	simBuried           simSight = "removed nodes forgotten"
 	simGoneTold         simSight = "node that is forgotten told so" // too rare to ask for
+	simReturned         simSight = "node that is forgotten returned"
 	simCheckpointed     simSight = "checkpoint written and read"
 	simTinyPages        simSight = "pages of one event"
 	simTinySegments     simSight = "segments of one record"
@@ -56,7 +57,7 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
 		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked, simOwed,
-		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simBuried, simCheckpointed, simTinyPages, simTinySegments, simHerds,
+		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simBuried, simReturned, simCheckpointed, simTinyPages, simTinySegments, simHerds,
 		simBraked, simQuiet}
 	all = append(all, simCrashes[simCrashDecided:]...)
 	for _, k := range simKinds {

@@ -122,7 +122,7 @@ func (w *simWorld) newAddr() string {
 func (w *simWorld) freshDisk(h *simHost) {
 	h.disk = newSimDisk(w.logID(h.wall(w)))
 	w.ledger.owner[h.disk.log] = h.id
-	h.stamps = make(map[string]events.Stamp)
+	h.stamps, h.grave = make(map[string]events.Stamp), simGrave{}
 }
 
 // seedsFor returns the addresses of all other machines of a cluster.
@@ -260,9 +260,18 @@ func (w *simWorld) opLeave(o simOp) bool {
 		r.leaving = true
 		return r.announce(wall, events.NodeLeaving, r.incarnation(), events.ID{}, "leaves for good")
 	})
-	h.gone = true
+	h.gone, h.returns = true, o.b%2 == 0
 	w.after(1000+w.upTo(5000), p, func() { p.goodbye(leftForGood, nil) })
+	w.after(6500+int64(o.b>>1%16_000), nil, func() { w.comeBack(h) })
 	return true
+}
+
+// comeBack starts a machine again whose node has left for good, on its old disk.
+func (w *simWorld) comeBack(h *simHost) {
+	if h.returns && h.proc == nil && !w.asleep {
+		h.gone, h.returns = false, false
+		w.start(h)
+	}
 }
 
 // goodbye is the end of Stop and Leave: it says so, waits a moment, and ends.
@@ -466,7 +475,7 @@ func (w *simWorld) opRestore(o simOp) bool {
 // may be lost, and may be said again in other words.
 func (w *simWorld) restoreDisk(h *simHost, backup *simDisk) {
 	h.disk = backup
-	h.stamps = make(map[string]events.Stamp)
+	h.stamps, h.grave = make(map[string]events.Stamp), simGrave{}
 	w.forks[h.id] = true
 }
 

@@ -123,6 +123,8 @@ func (w *simWorld) committed(p *simProc, done []applied) {
 			w.violated("stamps never go back", "%s at %s", e.Register, p.host.id)
 		}
 		p.host.stamps[e.Register] = stamp
+		p.host.grave.bury(e)
+		w.staysGone(p, e)
 		if e.Type != events.PartitionAssigned {
 			continue
 		}
@@ -236,6 +238,9 @@ var quietChecks = []struct {
 	{"the fold is the fold", foldsAgree},
 	{"the largest stamp owns", naiveFoldAgrees},
 	{"nothing comes back, nothing is forgotten alive", forgettingIsSafe},
+	{"no collected node's register comes back", nothingGoneIsKept},
+	{"who is gone is forgotten", goneAreForgotten},
+	{"little remains of who is gone", remainsAreSmall},
 	{"growth is bounded", growthIsBounded},
 	{"clusters never merge", strangersStayOut},
 }

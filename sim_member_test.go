@@ -20,6 +20,9 @@ func (p *simProc) join() {
 			return
 		}
 		p.do(func(r *replica, wall int64) error {
+			if r.state.Gone(r.log) && !r.state.Closed(r.log) {
+				p.world.coverage.saw(simReturned)
+			}
 			if err := r.beginLog(reason != lonely, p.freshLog); err != nil {
 				return err
 			}

@@ -94,6 +94,7 @@ func (w *simWorld) recover() {
 			w.kill(h, true)
 		}
 		h.disk.next = simDiskFine
+		w.comeBack(h)
 		if p := h.proc; p != nil {
 			p.resume()
 			if p.err() != nil {

@@ -30,6 +30,8 @@ type simHost struct {
 	twin    bool // it runs a copy of another's directory
 	crashAt simCrashPoint
 	stamps  map[string]events.Stamp // of the registers, when they were last written
+	grave   simGrave                // what its disk was told is forgotten
+	returns bool                    // it has left for good, and will be started again all the same
 }
 
 // simProc is one life of a node: the real replica, knowledge, peers' cache and
@@ -437,6 +439,7 @@ func (p *simProc) merge(j simJob) {
 			d.acked[log] = max(d.acked[log], seq)
 		}
 		p.publish()
+		w.tookState(p)
 		p.lookAround()
 		if isForked {
 			if _, err := p.r.recordForks(p.wall(), []events.Head{forked}, p.freshLog); err != nil {
