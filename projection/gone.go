@@ -80,7 +80,7 @@ func (g gone) node(id string) (events.GoneNode, bool) {
 	return g[i], true
 }
 
-// log returns what a node that is forgotten had to do with a log.
+// goneLogOf returns what a node that is forgotten had to do with a log.
 func goneLogOf(n events.GoneNode, id events.LogID) (events.GoneLog, bool) {
 	i, ok := slices.BinarySearchFunc(n.Logs, id, func(l events.GoneLog, id events.LogID) int { return l.ID.Compare(id) })
 	if !ok {
