@@ -3,16 +3,23 @@ package clusterkit_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skshohagmiah/clusterkit"
 	"github.com/skshohagmiah/clusterkit/replay/cli"
@@ -178,5 +185,54 @@ func TestReplayOverTLS(t *testing.T) {
 		if code, _, errs := replayCommand(append([]string{"log", "https://" + ck.Addr()}, wrong...)...); code != 2 && code != 3 || !strings.Contains(errs, wrong[0]) {
 			t.Errorf("%v exits %d: %s", wrong, code, errs)
 		}
+	}
+}
+
+// TestReplayShowsACertificate asks a node that answers nobody who has none.
+func TestReplayShowsACertificate(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "auditor"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(pair.Leaf)
+	o := options(t, 0)
+	o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, ClientCAs: pool,
+		ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
+	ck := start(t, o)
+	if err := ck.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	live := "https://" + ck.Addr()
+	for _, command := range []string{"log", "state", "verify", "follow --since first --until-caught-up"} {
+		args := append(strings.Fields(command), live, "--cacert", certFile, "--cert", certFile, "--key", keyFile)
+		if code, out, errs := replayCommand(args...); code != 0 || out == "" {
+			t.Errorf("%s exits %d: %s%s", command, code, out, errs)
+		}
+	}
+	if code, out, errs := replayCommand("log", live, "--cacert", certFile); code != 3 || out != "" || !strings.Contains(errs, "certificate") {
+		t.Errorf("without a certificate log exits %d: %s%s", code, out, errs)
 	}
 }
