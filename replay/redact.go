@@ -70,7 +70,7 @@ func NewRedaction(ctx context.Context, key []byte, sources ...*Source) (*Redacti
 // some rounds until nothing changes.
 func (r *Redaction) linkAll(ctx context.Context, sources []*Source) error {
 	sources = slices.Clone(sources)
-	slices.SortStableFunc(sources, func(a, b *Source) int { return cmp.Compare(baseEvents(ctx, a), baseEvents(ctx, b)) })
+	slices.SortStableFunc(sources, func(a, b *Source) int { return cmp.Compare(a.Before(ctx), b.Before(ctx)) })
 	for range sources {
 		before := maps.Clone(r.chains)
 		r.told = make(map[events.Chain]bool)
@@ -84,16 +84,6 @@ func (r *Redaction) linkAll(ctx context.Context, sources []*Source) error {
 		}
 	}
 	return nil
-}
-
-// baseEvents returns how many events the state stands for that a log begins with.
-func baseEvents(ctx context.Context, s *Source) (n uint64) {
-	if state, err := s.feed.base(ctx, 0); err == nil {
-		for _, h := range state.Heads() {
-			n += h.Seq
-		}
-	}
-	return n
 }
 
 // Fingerprint tells redactions with different keys apart, and says nothing

@@ -43,6 +43,24 @@ const (
 // Close gives back what reading took.
 func (s *Source) Close() error { return s.feed.close() }
 
+// Before returns how many events came before those that this log can show: of
+// a checkpoint all, after retention those that were removed, and none of a log
+// that is whole. Damage is not looked for.
+func (s *Source) Before(ctx context.Context) (n uint64) {
+	if state, err := s.feed.base(ctx, 0); err == nil {
+		n = stoodFor(state)
+	}
+	return n
+}
+
+// stoodFor returns how many events led to a state.
+func stoodFor(state *projection.State) (n uint64) {
+	for _, h := range state.Heads() {
+		n += h.Seq
+	}
+	return n
+}
+
 // Entries yields the records from a local index on, in local order, until the
 // end of what is there now. An entry is valid until the next one. A *Damage
 // does not end the sequence; every other error does.

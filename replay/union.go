@@ -101,10 +101,7 @@ func (u *union) base(ctx context.Context, _ int) (*projection.State, error) {
 			failed = err
 			continue
 		}
-		var n uint64
-		for _, h := range state.Heads() {
-			n += h.Seq
-		}
+		n := stoodFor(state)
 		if least == nil || n < size {
 			least, size = state, n
 		}

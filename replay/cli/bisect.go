@@ -62,6 +62,9 @@ func (a *app) runBisect(words []string, where, axisName string) error {
 	if len(b.Flips) == 0 {
 		a.code = exitNo
 	}
+	if r.From.IsZero() {
+		a.notKept(source, len(b.Flips))
+	}
 	return a.printBisection(b, source.Name)
 }
 

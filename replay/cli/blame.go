@@ -69,6 +69,9 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 		return err
 	}
 	defer a.allDamaged(b.Damage)
+	if f.history {
+		a.notKept(source, len(b.History))
+	}
 	return a.printBlame(b, f)
 }
 

@@ -57,6 +57,9 @@ func (a *app) runCheck(rules replay.Rules, words []string) error {
 	case replay.Skip:
 		a.code = exitUnknown
 	}
+	if r.From.IsZero() {
+		a.notKept(source, int(c.Events))
+	}
 	defer a.allDamaged(c.Damage)
 	return a.printCheckup(c)
 }

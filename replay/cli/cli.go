@@ -204,6 +204,20 @@ func (a *app) allDamaged(all []replay.Damage) {
 	}
 }
 
+// notKept says so when events came before those that a log can show. looked is
+// how many events the answer rests on: when there were none, there is no
+// evidence for it.
+func (a *app) notKept(source *replay.Source, looked int) {
+	n := source.Before(a.ctx)
+	if n == 0 {
+		return
+	}
+	a.note("%s came before and cannot be shown: only the state they led to is kept", replay.Count(n, "event"))
+	if looked == 0 && a.code < exitDamaged {
+		a.code = exitUnknown
+	}
+}
+
 // open opens a LOG; a bundle of several is their union.
 func (a *app) open(name string) (*replay.Source, error) {
 	all, err := a.openLogs(name)

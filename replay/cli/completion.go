@@ -15,6 +15,9 @@ func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion " + strings.Join(shells, "|"),
 		Short: "Print a script that completes commands, flags and names from the log",
+		Long: `In bash the script needs the package bash-completion, of version 2, to be loaded before it. In zsh the directory
+must be in fpath when compinit runs. Names of nodes, partitions, types, operators and events are those of the LOG
+that the command line names already, or of the current directory.`,
 		Example: `  source <(clusterkit-replay completion bash)
   clusterkit-replay completion zsh > "${fpath[1]}/_clusterkit-replay"
   clusterkit-replay completion fish > ~/.config/fish/completions/clusterkit-replay.fish`,

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
@@ -88,18 +89,29 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	if lines == 0 && a.code == exitYes {
 		a.note("no event matches")
 	}
+	a.logNotKept(source, &q, lines)
 	return p.end()
+}
+
+// logNotKept says so when a log was to be shown from the beginning, and that is
+// not there.
+func (a *app) logNotKept(source *replay.Source, q *replay.Query, lines int) {
+	if q.Range.From.IsZero() && q.Since.IsZero() && (q.Limit == 0 || lines < q.Limit) {
+		a.notKept(source, lines)
+	}
 }
 
 // renderLog prints a log as JSON lines, which are the same in any order of
 // making them.
 func (a *app) renderLog(source *replay.Source, q replay.Query) error {
+	lines := 0
 	for b, err := range source.Render(a.ctx, q, func(b []byte, l *replay.Line) []byte { return append(l.AppendJSON(b), '\n') }) {
 		var damage *replay.Damage
 		if errors.As(err, &damage) {
 			a.damaged(damage)
 			continue
 		}
+		lines += bytes.Count(b, []byte("\n"))
 		if err == nil {
 			err = a.write(b)
 		}
@@ -107,6 +119,7 @@ func (a *app) renderLog(source *replay.Source, q replay.Query) error {
 			return err
 		}
 	}
+	a.logNotKept(source, &q, lines)
 	return nil
 }
 

@@ -91,6 +91,9 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("completion %s exits %d: %s", shell, code, errs)
 		}
 	}
+	if _, out, _ := run("completion", "--help"); !strings.Contains(out, "bash-completion") {
+		t.Error("the help does not say what bash needs:", out)
+	}
 	if code, _, errs := run("completion", "bahs"); code != 2 || !strings.Contains(errs, "did you mean bash") {
 		t.Errorf("exit %d: %s", code, errs)
 	}

@@ -53,6 +53,26 @@ func TestHistoryNotKept(t *testing.T) {
 		if code, out, errs := run("verify", "n1"); code != 0 {
 			t.Errorf("verify exits %d: %s%s", code, out, errs)
 		}
+		for command, looked := range map[string]bool{"log n1": true, "log n1 -o jsonl": true, "stats n1": true, "check n1": true,
+			"bisect n1 --where value(\"k\")==\"x\"": false, "log n1 --type Nothing": false, "blame value/k n1 --history": true} {
+			code, _, errs := run(strings.Fields(command)...)
+			want := 0
+			switch {
+			case strings.HasPrefix(command, "bisect") && archived:
+				want = 1 // it never was
+			case !looked && !archived:
+				want = 5 // it may have been
+			}
+			if code != want || strings.Contains(errs, "came before and cannot be shown") == archived {
+				t.Errorf("archived %v: %s exits %d, want %d: %s", archived, command, code, want, errs)
+			}
+		}
+		for _, command := range []string{"log", "log -o jsonl", "stats", "check"} {
+			args := append(strings.Fields(command), "n1/cluster-state.json")
+			if code, _, _ := run(args...); code != 5 {
+				t.Errorf("%s of a checkpoint exits %d, want 5", command, code)
+			}
+		}
 		if code, _, errs := run("state", "n1"); code != 0 {
 			t.Errorf("state exits %d: %s", code, errs)
 		}
