@@ -73,6 +73,8 @@ type BundleLog struct {
 	Name    string `json:"name"` // unique in the bundle
 	Node    string `json:"node,omitempty"`
 	Cluster string `json:"cluster,omitempty"`
+
+	Redacted string `json:"redacted,omitempty"` // fingerprints of the keys, when names were replaced
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

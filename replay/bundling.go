@@ -38,7 +38,7 @@ func WriteBundle(ctx context.Context, w io.Writer, key []byte, sources ...*Sourc
 	b := newBundleWriter(file, true, BundleInfo{Redacted: out.Redacted})
 	names := make(map[string]bool)
 	for i, s := range sources {
-		l := BundleLog{Name: s.node, Node: s.node, Cluster: s.cluster}
+		l := BundleLog{Name: s.node, Node: s.node, Cluster: s.cluster, Redacted: s.redacted}
 		if part, ok := s.feed.(*bundled); ok {
 			l.Name = part.Name
 		}

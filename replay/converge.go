@@ -93,6 +93,10 @@ type Fork struct {
 // when a segment is missing or has not the size it had; Verify reads everything.
 func Converge(ctx context.Context, sources ...*Source) (*Convergence, error) {
 	c := &Convergence{Sides: make([]Side, len(sources))}
+	if err := SameRedaction(sources...); err != nil {
+		c.Verdict, c.Origins, c.Notes = CannotCompare, []OriginCheck{}, []string{err.Error()}
+		return c, c.load(ctx, sources)
+	}
 	if c.agree(ctx, sources) {
 		return c, nil
 	}

@@ -28,6 +28,8 @@ type exportHead struct {
 	Version int    `json:"v"`
 	Node    string `json:"node,omitempty"`
 	Cluster string `json:"cluster,omitempty"`
+
+	Redacted string `json:"redacted,omitempty"` // fingerprints of the keys, when names were replaced
 }
 
 // Export writes a log as JSON lines, from which Import makes the same log
@@ -39,7 +41,7 @@ func Export(ctx context.Context, s *Source, w io.Writer) ([]Damage, error) {
 		return nil, err
 	}
 	x := exporter{w: bufio.NewWriterSize(w, 256<<10), line: Line{Names: names.plain()}}
-	x.json(exportHead{"log", 1, s.node, s.cluster})
+	x.json(exportHead{"log", 1, s.node, s.cluster, s.redacted})
 	for e, err := range s.feed.entries(ctx, 0) {
 		if err == nil && e.IsEvent() {
 			err = x.event(e)
@@ -150,6 +152,7 @@ type extra struct {
 	Export  string          `json:"clusterkit"`
 	Version int             `json:"v"`
 	Cluster string          `json:"cluster"`
+	Masked  string          `json:"redacted"`
 	Error   json.RawMessage `json:"error"`
 
 	X int `json:"x"` // ends what splitLine cuts off
@@ -236,7 +239,7 @@ func (i *importer) line(line []byte) error {
 		if i.begun || x.Version != 1 || x.Export != "log" {
 			return errors.New("not the beginning of an export that this version can read")
 		}
-		i.log.Node, i.log.Cluster = x.Node, x.Cluster
+		i.log.Node, i.log.Cluster, i.log.Redacted = x.Node, x.Cluster, x.Masked
 		if x.Node != "" {
 			i.log.Name = x.Node
 		}

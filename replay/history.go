@@ -39,6 +39,10 @@ func Walk(ctx context.Context, q Query, sources ...*Source) iter.Seq2[*Step, err
 			yield(nil, errors.New("walk: the axis known is that of one log"))
 			return
 		}
+		if err := SameRedaction(sources...); err != nil {
+			yield(nil, err)
+			return
+		}
 		h := history{yield: yield, learnt: make([]int64, len(sources))}
 		if err := h.open(ctx, q, sources); err != nil && err != errStop {
 			yield(nil, err)

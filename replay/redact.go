@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -52,6 +53,23 @@ type Redaction struct {
 type redactedHead struct {
 	seq           uint64
 	before, after events.Chain // the original and the redacted chain
+}
+
+// ErrRedaction is wrapped when logs cannot be held against each other because
+// names were replaced in them with different keys, or in some of them only:
+// nothing in them is equal, and that says nothing about the nodes.
+var ErrRedaction = errors.New("names were not replaced with the same key")
+
+// SameRedaction returns an error that wraps [ErrRedaction] unless the names in
+// all sources were replaced with the same key, or in none.
+func SameRedaction(sources ...*Source) error {
+	for _, s := range sources {
+		if a, b := sources[0], s; a.redacted != b.redacted {
+			return fmt.Errorf("%w: %s %s, %s %s; redact the logs again, with one --redact-key",
+				ErrRedaction, a.Name, cmp.Or(a.redacted, "as it was"), b.Name, cmp.Or(b.redacted, "as it was"))
+		}
+	}
+	return nil
 }
 
 // NewRedaction learns the names of the sources. A redaction is for one bundle.
@@ -312,7 +330,11 @@ func withChain(e events.Event, chain events.Chain) (events.Event, error) {
 
 // log redacts whose log it is.
 func (r *Redaction) log(l BundleLog) BundleLog {
-	return BundleLog{Name: r.node(l.Name), Node: r.node(l.Node), Cluster: r.name("cluster", l.Cluster)}
+	redacted := r.Fingerprint()
+	if l.Redacted != "" { // replacements were replaced
+		redacted = l.Redacted + "+" + redacted
+	}
+	return BundleLog{Name: r.node(l.Name), Node: r.node(l.Node), Cluster: r.name("cluster", l.Cluster), Redacted: redacted}
 }
 
 // name replaces a name of some kind.

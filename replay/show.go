@@ -57,6 +57,9 @@ const maxEffects = 64
 // holds it is the one that answers; the others only say whether they hold it
 // too.
 func Show(ctx context.Context, p Point, sources ...*Source) (*Exhibit, error) {
+	if err := SameRedaction(sources...); err != nil {
+		return nil, err
+	}
 	var x *Exhibit
 	var failed error
 	for _, s := range sources {

@@ -18,6 +18,7 @@ type Source struct {
 	Kind Kind
 
 	node, cluster string // of its identity; "" when not known
+	redacted      string // fingerprint of the key with which names were replaced
 
 	checkpoint func() ([]byte, error) // reads the file beside the log; nil when there can be none
 	feed       feed

@@ -30,8 +30,11 @@ func Union(ctx context.Context, sources ...*Source) (*Source, error) {
 	case len(sources) == 0 || len(sources) > maxUnion:
 		return nil, fmt.Errorf("a union of %d logs: want 1 to %d", len(sources), maxUnion)
 	}
+	if err := SameRedaction(sources...); err != nil {
+		return nil, err
+	}
 	u := &union{sources: sources}
-	s := &Source{Kind: KindUnion, feed: u, registry: sources[0].registry, names: &Names{registry: sources[0].registry}}
+	s := &Source{Kind: KindUnion, feed: u, redacted: sources[0].redacted, registry: sources[0].registry, names: &Names{registry: sources[0].registry}}
 	for i, part := range sources {
 		names, err := part.Names(ctx)
 		if err != nil {

@@ -29,7 +29,8 @@ func (a *app) bundleCommand() *cobra.Command {
 
 --redact replaces the names of nodes, zones, hosts, operators, keys and application types, the words of
 reasons that are not ClusterKit's own, and all values. Equal names get equal replacements; numbers, ports,
-times and log ids (a time and random bits) stay. Events are sealed anew, so that chains can still be checked: what was broken stays broken.`,
+times and log ids (a time and random bits) stay. Events are sealed anew, so that chains can still be checked: what was
+broken stays broken. Bundles that are to be compared or merged with each other need one --redact-key.`,
 		Example: `  clusterkit-replay bundle data/n1 data/n2 data/n3 -o incident.bundle
   clusterkit-replay bundle data/* -o incident.bundle --redact     for somebody who may not know the names
   clusterkit-replay log incident.bundle                             read it like any log`,

@@ -19,7 +19,8 @@ func (a *app) convergeCommand() *cobra.Command {
   behind          some lack events that others have: that heals            exit 1
   state differs   the same events, not the same state: a fault             exit 1
   forked          two different events under one name: does not heal       exit 1
-  cannot compare  not enough is kept, or nothing is common                 exit 5
+  cannot compare  not enough is kept, nothing is common, or names were     exit 5
+                  replaced with different keys (bundle --redact-key)
 
 Logs are compared by their ends: equal chains there prove that the same events came before.
 Whether all of them can still be read is another question, which verify answers.`,

@@ -48,10 +48,25 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 		return err
 	}
 	var moments [2]*replay.Moment
+	var sources [2]*replay.Source
 	for i, name := range names {
-		if moments[i], err = a.momentOf(name, points[i], axis); err != nil {
+		if i > 0 && name == names[0] { // once is enough, and all there is of standard input
+			sources[i] = sources[0]
+			continue
+		}
+		if sources[i], err = a.open(name); err != nil {
 			return err
 		}
+		defer sources[i].Close()
+	}
+	if err := replay.SameRedaction(sources[:]...); err != nil {
+		return err
+	}
+	for i, source := range sources {
+		if moments[i], err = source.StateAt(a.ctx, points[i], axis); err != nil {
+			return err
+		}
+		a.noteAssumed(moments[i])
 	}
 	d := replay.Compare(moments[0].State, moments[1].State)
 	d.From, d.To = moments[0].Mark, moments[1].Mark
@@ -116,19 +131,6 @@ func (a *app) diffSides(f *diffFlags, args *arguments) (names [2]string, points 
 		return names, points, usagef("diff needs two points (A..B) or two logs")
 	}
 	return names, points, nil
-}
-
-func (a *app) momentOf(name string, p replay.Point, axis replay.Axis) (*replay.Moment, error) {
-	source, err := a.open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer source.Close()
-	m, err := source.StateAt(a.ctx, p, axis)
-	if err == nil {
-		a.noteAssumed(m)
-	}
-	return m, err
 }
 
 func (a *app) markText(m replay.Mark) string { return m.Log + " at " + m.Point + a.where(m) }

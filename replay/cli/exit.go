@@ -48,7 +48,7 @@ func exitCode(err error) int {
 		return exitDamaged
 	case errors.Is(err, replay.ErrNotFound):
 		return exitNo
-	case errors.Is(err, replay.ErrNotKept), errors.Is(err, replay.ErrBeyond), errors.Is(err, replay.ErrEmpty):
+	case errors.Is(err, replay.ErrNotKept), errors.Is(err, replay.ErrBeyond), errors.Is(err, replay.ErrEmpty), errors.Is(err, replay.ErrRedaction):
 		return exitUnknown
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
