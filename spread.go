@@ -96,7 +96,7 @@ func (s *spreader) run() {
 			ck.heal()
 		}
 		var due []target
-		due, pullAt = ck.peers.duePulls(ck.known().knowledge, now, everyone)
+		due, pullAt = ck.peers.duePulls(ck.known().knowledge, now, pace.abreast(now, len(ck.known().cluster.Nodes)))
 		for _, to := range due {
 			ck.talk(to, pull)
 		}
@@ -121,9 +121,14 @@ const (
 // pushed notes a push and reports whether it happens in a storm. A small
 // cluster knows none: there everybody is told everything at once.
 func (p *pacer) pushed(now int64, nodes int) (storm bool) {
-	p.heat = max(p.heat-cool*(now-p.last), 0) + warmth
-	p.last = now
+	p.cooled(now)
+	p.heat += warmth
 	return p.storm(nodes)
+}
+
+func (p *pacer) cooled(now int64) {
+	p.heat = max(p.heat-cool*(now-p.last), 0)
+	p.last = now
 }
 
 func (p *pacer) storm(nodes int) bool { return nodes > everyone+1 && p.heat > stormy }
@@ -136,6 +141,17 @@ func (p *pacer) gap(nodes int) int64 {
 	return debounce
 }
 
+// abreast is how many exchanges this node may have under way at a time. In a
+// storm these are few: where many nodes share a processor, or all of them wait
+// for one disk, what is under way is a queue, and a probe that has to wait in it
+// looks as if nobody answered.
+func (p *pacer) abreast(now int64, nodes int) int {
+	if p.cooled(now); p.storm(nodes) {
+		return fewer
+	}
+	return everyone
+}
+
 // push tells some peers what they are not known to know, as far as not too
 // many exchanges are under way: what is not said now goes with the next push.
 func (s *spreader) push(storm bool) {
@@ -143,11 +159,11 @@ func (s *spreader) push(storm bool) {
 	if !k.spoken {
 		return
 	}
-	chosen, m := s.choose(k.cluster), push
+	chosen, m, abreast := s.choose(k.cluster), push, everyone
 	if storm {
-		chosen, m = chosen[:min(fewer, len(chosen))], pull
+		chosen, m, abreast = chosen[:min(fewer, len(chosen))], pull, fewer
 	}
-	room := s.ck.peers.room(everyone)
+	room := s.ck.peers.room(abreast)
 	for _, to := range chosen {
 		if has := s.ck.peers.has(to.id); has != nil && len(k.beyond(has, events.LogID{})) == 0 {
 			continue

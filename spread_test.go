@@ -27,6 +27,9 @@ func TestPacer(t *testing.T) {
 	if !p.storm(100) {
 		t.Error("six pushes in 100 ms are no storm")
 	}
+	if calm, storm, small := new(pacer).abreast(now, 100), p.abreast(now, 100), p.abreast(now, everyone+1); calm != everyone || storm != fewer || small != everyone {
+		t.Errorf("exchanges at a time: %d in calm, %d in a storm, %d in a small cluster", calm, storm, small)
+	}
 	for nodes, want := range map[int]int64{10: 100, 100: 100, 150: 150, 1000: 250} {
 		if gap := p.gap(nodes); gap != want {
 			t.Errorf("in a storm of %d nodes the next push waits %d ms, want %d", nodes, gap, want)
@@ -37,6 +40,9 @@ func TestPacer(t *testing.T) {
 	}
 	if p.pushed(now+5000, 100) {
 		t.Error("after 5 s of silence there is still a storm")
+	}
+	if p.abreast(now+10_000, 100) != everyone {
+		t.Error("after another 5 s of silence there is still a storm")
 	}
 }
 
