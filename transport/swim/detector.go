@@ -39,6 +39,7 @@ type member struct {
 	suspicion *suspicion // nil when nobody accuses this incarnation
 	due       int64      // of a probe out of turn; Never when none is
 	probing   bool       // a probe is under way
+	unheard   bool       // at the last probe neither it nor any relay answered
 	flaps     int        // refutations without an answer to this node
 	holdUntil int64      // not to be accused by this node before
 }

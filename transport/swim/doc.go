@@ -82,7 +82,10 @@
 // # Whom not to believe: oneself
 //
 // A node that is starved of CPU sees everybody late. It takes that into
-// account in four ways. Local health (0 best to 7) stretches the period and
+// account in five ways. When of those that it asked, the member and the relays,
+// nobody said anything at all, then that alone is no evidence against the
+// member: it is probed again, with the longer timeouts of the worse health that
+// this led to, and only when that ends alike, or a relay says no, accused. Local health (0 best to 7) stretches the period and
 // the timeouts: an answer lowers it by one; an unanswered probe without
 // relays, each relay that did not even say no, a refutation of this node's
 // own, an accusation of this node that was refuted, and a late tick raise it

@@ -89,7 +89,7 @@ func (d *Detector) acked(p *probe, r Report) {
 	if m.suspicion != nil {
 		m.suspicion.resting = true
 	}
-	m.flaps = max(m.flaps-1, 0)
+	m.flaps, m.unheard = max(m.flaps-1, 0), false
 	d.end(p)
 }
 
@@ -131,6 +131,9 @@ func (d *Detector) relays(target *member) []Member {
 		}
 	}
 	n := min(d.opt.Indirect, len(able))
+	if d.health > 0 {
+		n = min(n, max(d.opt.Indirect/int(d.health.factor()), 1)) // who sees many late would ask for much
+	}
 	via := make([]Member, n)
 	for i := range n { // the beginning of a shuffle
 		j := i + int(d.random.below(int64(len(able)-i)))
@@ -156,6 +159,9 @@ func (d *Detector) verdict(p *probe) []Action {
 	}
 	switch {
 	case s != nil && (s.mine || s.confirmed()):
+		return nil
+	case len(p.via) > 0 && p.nacks == 0 && !m.unheard: // it seems to be this node that hears nobody
+		m.unheard, m.due = true, max(p.start+p.period, d.now)
 		return nil
 	case d.now < m.holdUntil: // the round comes back to it, not all members at once
 		return nil
@@ -255,7 +261,7 @@ func (d *Detector) probeUrgent(out []Action) []Action {
 	if first == nil {
 		return out
 	}
-	d.nextUrgent = d.now + max(d.opt.Interval/urgentDiv, 1)
+	d.nextUrgent = d.now + max(d.opt.Interval*d.health.factor()/urgentDiv, 1)
 	return append(out, d.begin(first, false))
 }
 

@@ -298,3 +298,37 @@ func TestHold(t *testing.T) {
 		t.Errorf("accused %d ms after it failed, although it had answered for long", at-from)
 	}
 }
+
+// TestNobodyAnswers holds that a node that hears nobody, neither the member nor
+// any relay, doubts itself first: it asks once more, with more patience and
+// of fewer, before it accuses.
+func TestNobodyAnswers(t *testing.T) {
+	b := newBed(t, swim.Options{}, numbered(6)...)
+	for _, m := range b.members {
+		b.down[m.ID] = true
+	}
+	b.runUntilSuspect()
+	suspects, at := of[swim.Suspect](b.out)
+	var probes []swim.Probe
+	all, times := of[swim.Probe](b.out)
+	for i, p := range all {
+		if p.Target == suspects[0].Target && times[i] < at[0] {
+			probes = append(probes, p)
+		}
+	}
+	if len(probes) != 2 || probes[1].Timeout <= probes[0].Timeout {
+		t.Errorf("accused after %+v, want two probes, the second with more patience", probes)
+	}
+	asked, _ := of[swim.Indirect](b.out)
+	if first, last := len(asked[0].Via), len(asked[len(asked)-1].Via); first != 3 || last != 1 {
+		t.Errorf("%d relays at first and %d at last, want 3 and 1", first, last)
+	}
+
+	b = newBed(t, swim.Options{}, numbered(6)...)
+	b.down["n00"] = true
+	b.runUntilSuspect()
+	all, _ = of[swim.Probe](b.out)
+	if n := len(slices.DeleteFunc(all, func(p swim.Probe) bool { return p.Target != "n00" })); n != 1 {
+		t.Errorf("where relays answer: accused after %d probes, want 1", n)
+	}
+}
