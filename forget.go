@@ -255,11 +255,11 @@ func (r *replica) collect(wall int64, kind string, floor *events.Event) error {
 	settled := projection.Observed(floor)
 	var body *events.Collection
 	if kind == events.KindValue {
-		stable := r.state.Stable(settled)
-		if len(stable) > projection.MaxForget {
+		stable, authors := r.state.Stable(settled), r.state.Authors()
+		if len(stable)+len(authors) > projection.MaxForget {
 			return nil
 		}
-		body = projection.Forget(kind, floor.Version, r.atLeast(settled), stable, "known to all members, and old")
+		body = projection.Forget(kind, floor.Version, r.atLeast(settled), stable, authors, "known to all members, and old")
 	} else if body = r.bury(floor.Version, settled); body == nil {
 		return r.raiseFloor(wall, kind) // all have returned since
 	}

@@ -12,7 +12,7 @@ import (
 // lose to a copy of what will be forgotten. As TombstonesCollected it forgets
 // them; Settled and Stable are vectors, a list of the text of IDs that is
 // sorted by log: what is old enough to be forgotten, and what everybody held
-// by then.
+// by then. Authors is another one, of the collections that this one succeeds.
 //
 // Of nodes, Nodes is what remains of those that are forgotten: [GoneNode] as text,
 // sorted by ID; of one with many logs there are several, one after the other.
@@ -23,6 +23,7 @@ type Collection struct {
 	Stable  []string `json:"stable,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Nodes   []string `json:"nodes,omitempty"`
+	Authors []string `json:"authors,omitempty"`
 }
 
 func (p *Collection) appendTo(b []byte) []byte {
@@ -31,7 +32,8 @@ func (p *Collection) appendTo(b []byte) []byte {
 	b = appendList(b, 3, p.Settled)
 	b = appendList(b, 4, p.Stable)
 	b = appendString(b, 5, p.Reason)
-	return appendList(b, 6, p.Nodes)
+	b = appendList(b, 6, p.Nodes)
+	return appendList(b, 7, p.Authors)
 }
 
 func (*Collection) appendJSON(b, body []byte) ([]byte, bool) {
@@ -42,6 +44,7 @@ func (*Collection) appendJSON(b, body []byte) ([]byte, bool) {
 	w.list(4, "stable", nonzero)
 	w.text(5, "reason", nonzero)
 	w.list(6, "nodes", nonzero)
+	w.list(7, "authors", nonzero)
 	return w.close()
 }
 
@@ -61,6 +64,8 @@ func (p *Collection) set(f field) error {
 		return text(&p.Reason, f)
 	case 6:
 		return texts(&p.Nodes, f)
+	case 7:
+		return texts(&p.Authors, f)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 //	              the floor, which everybody had who is in stable,
 //
 // both only with a version up to floor. It takes effect in a state that stands
-// for all of stable, and from then on for ever: see the package doc for why
+// for all of stable and of authors, and from then on for ever: see the package doc for why
 // that is a function of the events alone.
 type collection struct {
 	id              events.ID
@@ -24,7 +24,8 @@ type collection struct {
 	kind            kind
 	floor           uint64
 	settled, stable events.Vector
-	gone            gone // of kindNode
+	authors         events.Vector // of the collections that it succeeds, and of theirs
+	gone            gone          // of kindNode
 	effective       bool
 }
 
@@ -51,6 +52,9 @@ func readCollection(e *events.Event) (*collection, error) {
 		return nil, err
 	}
 	if c.stable, err = readHeads(body.Stable); err != nil {
+		return nil, err
+	}
+	if c.authors, err = readHeads(body.Authors); err != nil {
 		return nil, err
 	}
 	if c.kind == kindNode {
@@ -86,9 +90,10 @@ func readHeads(list []string) (events.Vector, error) {
 }
 
 // Forget returns the body of a TombstonesCollected event: settled is what was
-// known long enough ago, stable what everybody holds now and no less. Their
-// number of logs is bounded by what an event holds, see [MaxForget].
-func Forget(kind string, floor uint64, settled, stable []events.Head, reason string) *events.Collection {
+// known long enough ago, stable what everybody holds now and no less; authors is
+// which collections it succeeds. Their number of logs is bounded by what an event
+// holds, see [MaxForget].
+func Forget(kind string, floor uint64, settled, stable, authors []events.Head, reason string) *events.Collection {
 	list := func(heads []events.Head) []string {
 		var ids []string
 		for _, h := range heads {
@@ -96,12 +101,12 @@ func Forget(kind string, floor uint64, settled, stable []events.Head, reason str
 		}
 		return ids
 	}
-	return &events.Collection{Kind: kind, Floor: floor, Settled: list(settled), Stable: list(stable), Reason: reason}
+	return &events.Collection{Kind: kind, Floor: floor, Settled: list(settled), Stable: list(stable), Authors: list(authors), Reason: reason}
 }
 
 // Stable returns how far this state knows the logs on which a collection of
-// values depends: those of every value, of every collection before it, and of
-// the given ones. From others nothing can be void that is not superseded.
+// values depends: those in which the owner of a value stands, and the given ones.
+// From others nothing can be void that is not superseded.
 func (s *State) Stable(settled events.Vector) []events.Head {
 	logs := make(map[events.LogID]struct{})
 	for log := range settled {
@@ -112,19 +117,31 @@ func (s *State) Stable(settled events.Vector) []events.Head {
 			logs[r.event.Log] = struct{}{}
 		}
 	}
-	for _, c := range s.collections {
-		if c.kind == kindValue {
-			logs[c.id.Log] = struct{}{}
-			for log := range c.stable {
-				logs[log] = struct{}{}
-			}
-		}
-	}
 	var heads []events.Head
 	for _, h := range s.byLog {
 		if _, ok := logs[h.Log]; ok {
 			heads = append(heads, h.Head)
 		}
+	}
+	return heads
+}
+
+// Authors returns which collections of values one succeeds that is written now:
+// those of this state, and those that they have succeeded.
+func (s *State) Authors() []events.Head {
+	all := make(events.Vector)
+	for _, c := range s.collections {
+		if c.kind != kindValue {
+			continue
+		}
+		all[c.id.Log] = max(all[c.id.Log], c.id.Seq)
+		for log, seq := range c.authors {
+			all[log] = max(all[log], seq)
+		}
+	}
+	var heads []events.Head
+	for _, log := range all.Logs() {
+		heads = append(heads, events.Head{Log: log, Seq: all[log]})
 	}
 	return heads
 }
@@ -160,7 +177,8 @@ func Observed(floor *events.Event) events.Vector {
 }
 
 // MaxForget is of how many logs at most a vector fits into the event that
-// forgets, twice. It bounds in how many logs the owners of values stand.
+// forgets, twice. It bounds in how many logs the owners of values stand, and how
+// many have ever forgotten values.
 const MaxForget = 2048
 
 // hides reports whether c forgets the write e, once it is effective.
@@ -174,19 +192,20 @@ func (c *collection) hides(k kind, e *events.Event) bool {
 	return !c.stable.Covers(e.ID()) || e.Type == events.ValueDeleted && c.settled.Covers(e.ID())
 }
 
-// succeeds reports whether c, which is effective, makes o superfluous: whatever
-// o forgets is forgotten where c is effective, and whatever comes later and o
-// would forget, c forgets too.
+// succeeds reports whether c makes o superfluous where both are effective:
+// whatever comes later and o would forget is not in o.stable; so it is new to the
+// state, hence not in c.stable, and c forgets it too.
 func (c *collection) succeeds(o *collection) bool {
 	if c.kind == kindNode {
 		return o.kind == kindNode && c.gone.includes(o.gone) // not both ways: they would be one register
 	}
-	return c.kind == o.kind && c.floor >= o.floor && c.stable.Covers(o.id) && c.stable.Dominates(o.stable)
+	return c.kind == o.kind && c.floor >= o.floor && c.authors.Covers(o.id) && c.authors.Dominates(o.authors)
 }
 
-// superfluous reports whether another collection has succeeded c.
+// superfluous reports whether another collection has succeeded c, whose effect
+// has been seen by then.
 func (s *State) superfluous(c *collection) bool {
-	return slices.ContainsFunc(s.collections, func(o *collection) bool { return o.effective && o.name != c.name && o.succeeds(c) })
+	return s.covers(c.stable) && s.covers(c.authors) && slices.ContainsFunc(s.collections, func(o *collection) bool { return o.effective && o.name != c.name && o.succeeds(c) })
 }
 
 // hidden reports whether a write is forgotten.
@@ -243,7 +262,7 @@ func (s *State) settle() {
 	for _, c := range s.collections {
 		switch {
 		case c.effective:
-		case s.covers(c.stable):
+		case s.covers(c.stable) && s.covers(c.authors):
 			c.effective = true
 			now = append(now, c)
 		default:

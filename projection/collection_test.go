@@ -17,7 +17,7 @@ func (o *origin) value(t events.Type, key string, version uint64) events.Event {
 func (o *origin) collect(floor uint64, settled, stable *projection.State) events.Event {
 	return o.emit(events.Event{Type: events.TombstonesCollected, Version: 1,
 		Register: events.CollectedRegister(events.ID{Log: o.log, Seq: o.head.Seq + 1}),
-		Body:     events.Encode(projection.Forget(events.KindValue, floor, settled.Heads(), stable.Heads(), "test"))})
+		Body:     events.Encode(projection.Forget(events.KindValue, floor, settled.Heads(), stable.Heads(), stable.Authors(), "test"))})
 }
 
 func holds(s *projection.State, key string) bool {
@@ -88,6 +88,7 @@ func TestIllegibleCollection(t *testing.T) {
 		"another kind":          func(_ *events.Event, c *events.Collection) { c.Kind = events.KindNode },
 		"settled beyond stable": func(_ *events.Event, c *events.Collection) { c.Stable = nil },
 		"a log twice":           func(_ *events.Event, c *events.Collection) { c.Stable = append(c.Stable, c.Stable...) },
+		"an author twice":       func(_ *events.Event, c *events.Collection) { c.Authors = append(c.Stable, c.Stable...) },
 		"no ID":                 func(_ *events.Event, c *events.Collection) { c.Stable = append(c.Stable, "x") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,5 +153,38 @@ func TestManyRegisters(t *testing.T) {
 	check()
 	if len(want) != 8*400 {
 		t.Error(len(want))
+	}
+}
+
+// TestManyWriters: a collection names the logs in which values stand and those of
+// the authors of collections before it, and not all in which values ever stood.
+func TestManyWriters(t *testing.T) {
+	const writers = 3000
+	a := newOrigin(t, 1, "n1")
+	s := projection.NewState()
+	for i := range writers {
+		b := newOrigin(t, 100+i, fmt.Sprint("n", i))
+		fold(t, s, b.value(events.ValueSet, "k", uint64(2*i+1)), b.value(events.ValueSet, "gone", uint64(2*i+1)),
+			b.value(events.ValueDeleted, "gone", uint64(2*i+2)))
+		if i%100 != 99 {
+			continue
+		}
+		floor, n, _ := s.Tombstones()
+		stable, authors := s.Stable(nil), s.Authors()
+		if n != 1 || len(stable) > 2 || len(authors) > 1 {
+			t.Fatalf("%d tombstones; %d logs in which values stand, %d authors", n, len(stable), len(authors))
+		}
+		fold(t, s, a.emit(events.Event{Type: events.TombstonesCollected, Version: 1, Register: events.CollectedRegister(events.ID{Log: a.log, Seq: a.head.Seq + 1}),
+			Body: events.Encode(projection.Forget(events.KindValue, floor, stable, stable, authors, "test"))}))
+		if holds(s, "gone") || !holds(s, "k") {
+			t.Fatalf("after %d writers: gone %v, k %v", i+1, holds(s, "gone"), holds(s, "k"))
+		}
+	}
+	kept := 0
+	for range s.Registers(events.KindCollected) {
+		kept++
+	}
+	if kept != 1 {
+		t.Errorf("%d collections are kept", kept)
 	}
 }

@@ -47,8 +47,9 @@
 // A deleted value leaves a tombstone, a ValueDeleted that owns its register, so
 // that an old write that comes late does not bring the value back. Tombstones
 // are forgotten by events, not by age at each node: a TombstonesCollected event
-// C of values names two vectors and a version. It takes effect in a state that stands for
-// all of C.stable, and hides there the owner W of a value register if
+// C of values names three vectors and a version. It takes effect in a state that
+// stands for all of C.stable and C.authors, and hides there the owner W of a value
+// register if
 //
 //	W.version <= C.floor, and
 //	    W is a tombstone in C.settled           it is old, and everybody has it
@@ -62,8 +63,10 @@
 // whatever order events, collections and states come; law 2 with the addition
 // that a collection may empty other registers, by their owners alone. Merging
 // with a state that has forgotten a register drops it if its version is not
-// above the floor: that state has seen it, or would hide it. A collection whose
-// successor has taken effect is itself forgotten.
+// above the floor: that state has seen it, or would hide it. A collection A that
+// has taken effect is itself forgotten when a successor has: a C with a floor no
+// lower and whose authors cover A and A.authors. What comes later and A would
+// hide is new, hence in neither of their stable, and hidden by C.
 //
 // What makes this safe and not only lawful is what its author sees to: before C
 // comes FloorRaised, after which nobody who has heard of it writes below the
@@ -77,8 +80,8 @@
 //	FloorRaised --24 h, and all are seen to be equal--> TombstonesCollected
 //
 // Settled and stable need not name every log: of settled only those in which
-// tombstones stand; of stable only those in which the owner of a value stands and
-// those of stable and the author of every collection that it is to succeed.
+// tombstones stand, of stable these and those in which the owner of a value
+// stands. What is written in others is superseded, or hidden by a collection before.
 //
 // Nodes are forgotten in another way, because that can be simpler. A
 // TombstonesCollected event of nodes names for each of them the incarnation and

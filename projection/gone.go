@@ -24,7 +24,7 @@ const goneChunk = 100
 
 // readGone reads what an event leaves of nodes.
 func readGone(body *events.Collection) (gone, error) {
-	if len(body.Settled) > 0 || len(body.Stable) > 0 {
+	if len(body.Settled)+len(body.Stable)+len(body.Authors) > 0 {
 		return nil, errors.New("nodes are forgotten by their names, not by a vector")
 	}
 	g, logs := make(gone, 0, min(len(body.Nodes), MaxGone)), 0

@@ -186,7 +186,14 @@ func (h *history) collection(w *writer) events.Event {
 		settled, stable := h.vectors(w)
 		e.Type, e.Version = events.TombstonesCollected, 1
 		e.Register = events.CollectedRegister(events.ID{Log: w.log, Seq: w.head.Seq + 1})
-		e.Body = events.Encode(projection.Forget(events.KindValue, uint64(1+h.rng.IntN(5)), settled, stable, ""))
+		var authors []events.Head
+		switch h.rng.IntN(3) {
+		case 0:
+			authors = w.knows.Authors()
+		case 1:
+			_, authors = h.vectors(w)
+		}
+		e.Body = events.Encode(projection.Forget(events.KindValue, uint64(1+h.rng.IntN(5)), settled, stable, authors, ""))
 	case 3:
 		e.Type, e.Register, e.Version = events.FloorRaised, events.FloorRegister(events.KindValue), uint64(1+h.rng.IntN(5))
 		e.Body = events.Encode(&events.Collection{Kind: events.KindValue, Floor: e.Version})

@@ -21,7 +21,7 @@ func naiveCollection(e *events.Event) (c *events.Collection) {
 	case c.Kind == events.KindNode && e.Register == events.GoneRegister(c.Nodes):
 		return naiveBurial(c)
 	case c.Kind != events.KindValue || e.Register != events.CollectedRegister(e.ID()),
-		len(c.Nodes) > 0 || !naiveOrder(c.Stable) || !naiveOrder(c.Settled) || !naiveVector(c.Stable).Dominates(naiveVector(c.Settled)):
+		len(c.Nodes) > 0 || !naiveOrder(c.Authors) || !naiveOrder(c.Stable) || !naiveOrder(c.Settled) || !naiveVector(c.Stable).Dominates(naiveVector(c.Settled)):
 		return nil
 	}
 	return c
@@ -37,7 +37,7 @@ func naiveBurial(c *events.Collection) *events.Collection {
 		}
 		names = append(names, g.ID)
 	}
-	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(c.Nodes) || len(c.Settled)+len(c.Stable) > 0 {
+	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(c.Nodes) || len(c.Settled)+len(c.Stable)+len(c.Authors) > 0 {
 		return nil
 	}
 	return c
@@ -104,16 +104,16 @@ func naiveVector(list []string) events.Vector {
 func naiveForget(owners map[string]events.Event, v events.Vector) {
 	type collection struct {
 		events.ID
-		floor           uint64
-		settled, stable events.Vector
+		floor                    uint64
+		settled, stable, authors events.Vector
 	}
 	var effective []collection
 	burials := map[string]*events.Collection{}
 	for _, e := range owners {
 		if c := naiveCollection(&e); c != nil && c.Kind == events.KindNode {
 			burials[e.Register] = c
-		} else if c != nil && v.Dominates(naiveVector(c.Stable)) {
-			effective = append(effective, collection{e.ID(), c.Floor, naiveVector(c.Settled), naiveVector(c.Stable)})
+		} else if c != nil && v.Dominates(naiveVector(c.Stable)) && v.Dominates(naiveVector(c.Authors)) {
+			effective = append(effective, collection{e.ID(), c.Floor, naiveVector(c.Settled), naiveVector(c.Stable), naiveVector(c.Authors)})
 		}
 	}
 	for name, e := range owners {
@@ -140,7 +140,7 @@ func naiveForget(owners map[string]events.Event, v events.Vector) {
 	}
 	for _, a := range effective {
 		for _, b := range effective {
-			if a.ID != b.ID && b.floor >= a.floor && b.stable.Covers(a.ID) && b.stable.Dominates(a.stable) {
+			if a.ID != b.ID && b.floor >= a.floor && b.authors.Covers(a.ID) && b.authors.Dominates(a.authors) {
 				delete(owners, events.CollectedRegister(a.ID))
 			}
 		}
