@@ -32,6 +32,17 @@ const (
 	simOwed             simSight = "state brought to who did not know of a fork"
 	simSpokeUnlearned   simSight = "spoke without having learnt"
 	simRemovedTold      simSight = "removed node told so"
+	simDegraded         simSight = "node called itself degraded"
+	simWell             simSight = "node called itself well again"
+	simIllDrained       simSight = "degraded node drained"
+	simHung             simSight = "probe answered that the disk hangs"
+	simOlder            simSight = "message from or to an older program"
+	simForeign          simSight = "refused for its protocol"
+	simExpelled         simSight = "removed node stopped itself"
+	simEmptied          simSight = "removed node returned with nothing"
+	simRemovalHeld      simSight = "removal held back by the brake"
+	simBrakeLifted      simSight = "brake lifted"
+	simRemovedLate      simSight = "removed for being failed so long" // too rare to ask for
 	simDuplicateRefused simSight = "second node of a name refused"
 	simTwinStopped      simSight = "second process of a name stopped itself"
 	simForgotten        simSight = "tombstones forgotten"
@@ -58,7 +69,8 @@ func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
 		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked, simOwed,
 		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simBuried, simReturned, simCheckpointed, simTinyPages, simTinySegments, simHerds,
-		simBraked, simQuiet}
+		simBraked, simQuiet, simExpelled, simEmptied, simRemovalHeld, simBrakeLifted,
+		simDegraded, simWell, simIllDrained, simHung, simOlder, simForeign}
 	all = append(all, simCrashes[simCrashDecided:]...)
 	for _, k := range simKinds {
 		all = append(all, simSight(k.name))

@@ -28,7 +28,7 @@ type simExchange struct {
 }
 
 func (p *simProc) exchange(to target, m mode, timeout int64, done func(error)) {
-	x := &simExchange{p: p, to: to, m: m, asking: m == pull, until: p.world.now + timeout, done: done}
+	x := &simExchange{p: p, to: to, m: m, asking: m == pull || m == look, until: p.world.now + timeout, done: done}
 	x.next()
 }
 
@@ -42,7 +42,7 @@ func (x *simExchange) next() {
 	has := p.peers.has(x.to.id)
 	req := &transport.SyncRequest{Header: p.header(x.to.id), Digest: k.digest}
 	var spans []span
-	if has != nil {
+	if has != nil && x.m != look {
 		spans = k.beyond(has, p.host.disk.log)
 	}
 	if has == nil || x.round == 0 && count(spans) > unasked {
@@ -64,7 +64,12 @@ func (x *simExchange) next() {
 	timeout := min(10_000, x.until-p.world.now)
 	p.world.net.call(p, x.to.addr, timeout, req, func(answer any, err error) {
 		if err != nil {
-			x.done(fmt.Errorf("sync with %s at %s: %w", x.to.id, x.to.addr, err))
+			err = fmt.Errorf("sync with %s at %s: %w", x.to.id, x.to.addr, err)
+			if x.m == look {
+				x.done(err)
+			} else {
+				p.heed(err, x.to, func(bool) { x.done(err) })
+			}
 			return
 		}
 		resp := answer.(*transport.SyncResponse)
@@ -96,7 +101,7 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 		fetch = false
 	}
 	fetch = fetch && (progress || !c.given)
-	bring := more && len(k.beyond(theirs, events.LogID{})) > 0
+	bring := x.m != look && more && len(k.beyond(theirs, events.LogID{})) > 0
 	if !fetch && !bring && !x.owed {
 		x.done(nil)
 		return
@@ -161,6 +166,14 @@ func (p *simProc) serve(req any, reply func(any, error)) {
 		reply(nil, transport.Errorf(409, transport.ErrorDuplicateNode, "halted"))
 		return
 	}
+	if p.expelled {
+		reply(nil, errSimUnavailable)
+		return
+	}
+	if err := p.toldRemoved(h, req); err != nil {
+		reply(nil, err)
+		return
+	}
 	switch r := req.(type) {
 	case *transport.SyncRequest:
 		p.serveSync(r, reply)
@@ -212,16 +225,20 @@ func (p *simProc) serveEvents(req *transport.SyncRequest, reply func(any, error)
 func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func(any, error)) {
 	k := p.k
 	resp := &transport.SyncResponse{Header: p.header(req.From), Digest: k.digest, Spoken: k.spoken, Acks: k.acks(req.Events)}
-	p.peers.raiseHas(req.From, headsOf(req.Events))
+	removed := selfRemoved(p.k.cluster, req.From, req.FromLog)
+	if !removed {
+		p.peers.raiseHas(req.From, headsOf(req.Events))
+	}
 	c := claim{digest: req.Digest, given: req.HasVector, heads: req.Vector, within: req.Within, buckets: req.Buckets}
 	var forks []events.Head
 	switch {
+	case removed: // what it says is not believed
 	case c.given && c.within == 0:
 		p.peers.replaceHas(req.From, req.Vector)
 	case c.given:
 		p.peers.raiseHas(req.From, req.Vector)
 	}
-	if c.given {
+	if c.given && !removed {
 		forks = k.forks(req.Vector)
 	}
 	p.sawForks(forks, func() {
@@ -348,6 +365,9 @@ func (p *simProc) greetSoon() {
 }
 
 func (p *simProc) runSpread() {
+	if p.expelled {
+		return
+	}
 	s := &p.spread
 	now := p.now()
 	if now >= s.pushAt {

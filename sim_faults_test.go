@@ -35,7 +35,12 @@ type simOperation struct {
 	do    func(w *simWorld, o simOp) bool
 }
 
-const simSet simKind = 0 // the first of the list
+// Some of the list. From simFirstRare on they are chosen apart, see later.
+const (
+	simSet       simKind = 0
+	simFirstRare simKind = 32
+	simExpel     simKind = 32
+)
 
 func init() { // the functions refer to the list
 	simKinds = []simOperation{
@@ -71,6 +76,11 @@ func init() { // the functions refer to the list
 		{"disk fault", 0.2, (*simWorld).opDisk},
 		{"herd joins", 0.12, (*simWorld).opHerd},
 		{"churn", 0.12, (*simWorld).opChurn},
+
+		{"remove a node that goes on", 0.08, (*simWorld).opExpel},
+		{"application is ill", 0.06, (*simWorld).opIll},
+		{"slow disk", 0.06, (*simWorld).opSlowDisk},
+		{"older program", 0.06, (*simWorld).opOlder},
 	}
 }
 
@@ -80,6 +90,12 @@ func planOps(seed uint64, p *simProfile) []simOp {
 	ops := make([]simOp, p.ops)
 	for i := range ops {
 		ops[i] = simOp{at: 500 + r.Int64N(p.chaos), kind: p.kinds[r.IntN(len(p.kinds))], a: r.Uint64(), b: r.Uint64()}
+	}
+	if len(p.rare) > 0 {
+		r := rand.New(rand.NewPCG(seed, 5))
+		for range 1 + r.IntN(3) {
+			ops = append(ops, simOp{at: 500 + r.Int64N(p.chaos), kind: p.rare[r.IntN(len(p.rare))], a: r.Uint64(), b: r.Uint64()})
+		}
 	}
 	slices.SortStableFunc(ops, func(x, y simOp) int { return int(x.at - y.at) })
 	for i := range ops {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -24,8 +25,8 @@ type simLedger struct {
 	newest   map[events.LogID]events.Head
 	states   map[simVector]events.Sum
 	tokens   map[projection.Token]string
-	heard    [][]events.Head // what each knew who collected tombstones, when it did
-	flaps    int             // accusations
+	heard    []*knowledge // what each knew who collected tombstones, when it did
+	flaps    int          // accusations
 	commits  int
 }
 
@@ -57,6 +58,9 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 	}
 	c := *e
 	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
+	if e.Type == events.NodeRemoved && !strings.HasPrefix(e.Actor, "operator:") {
+		w.coverage.saw(simRemovedLate)
+	}
 	if e.Type == events.NodeSuspected || e.Type == events.NodeFailed {
 		l.flaps++
 	}
@@ -67,13 +71,16 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 // role without a majority.
 func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
 	if e.Type == events.TombstonesCollected && e.Log == p.r.log && p.r.spoken {
-		l.heard = append(l.heard, p.k.heads)
+		l.heard = append(l.heard, p.k)
 	}
 	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
 		return // of somebody else, or given back
 	}
 	if prev, ok := l.events[events.ID{Log: e.Log, Seq: e.Seq - 1}]; ok && prev.Time >= e.Time && e.Links(prev.Chain) {
 		w.violated("own times rise", "%s has %s, the one before has %s", e.ID(), e.Time, prev.Time)
+	}
+	if e.Type == events.CoordinatorClaimed || e.Actor == p.host.id {
+		w.degradedOwnsNothingNew(p, e)
 	}
 	if e.Type == events.CoordinatorClaimed || e.Type == events.PartitionAssigned && e.Actor == p.host.id {
 		if c := p.r.state.Cluster(); !coordination.Majority(c) {
@@ -164,6 +171,7 @@ func (w *simWorld) published(p *simProc) {
 	}
 	p.shown = k.heads
 	w.refutedHasNoEffect(p)
+	w.removedNeverReturnOld(p)
 	if c := k.cluster.Name; c != "" && c != p.host.cluster {
 		w.violated("clusters never merge", "%s of %s knows %s", p.host.id, p.host.cluster, c)
 	}
@@ -230,6 +238,8 @@ var quietChecks = []struct {
 	{"live nodes are alive", liveAreAlive},
 	{"dead nodes are known as such", deadAreFailed},
 	{"removed nodes stay out", removedStayOut},
+	{"removed nodes have stopped", removedHaveStopped},
+	{"who is well says so", wellSaySo},
 	{"exactly one coordinator", oneCoordinator},
 	{"every partition has its copies", placementIsWhole},
 	{"shares are fair", sharesAreFair},
@@ -285,11 +295,8 @@ func oneCoordinator(w *simWorld, live []*simProc, c *projection.Cluster) string 
 		return ""
 	}
 	n, ok := c.Node(c.Coordinator)
-	if !ok || n.Status != projection.StatusAlive || n.Draining {
-		if !slices.ContainsFunc(c.Nodes, func(n Node) bool { return n.Status == projection.StatusAlive && !n.Draining }) {
-			return "" // nobody may be
-		}
-		return fmt.Sprintf("the coordinator is %q, which is no living node", c.Coordinator)
+	if fit := takers(c); len(fit) > 0 && (!ok || !slices.Contains(fit, n)) { // or nobody may be
+		return fmt.Sprintf("the coordinator is %q, which is no living node, or an ill one", c.Coordinator)
 	}
 	return ""
 }
@@ -394,16 +401,16 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 }
 
 // unheardOf reports whether tombstones were collected by somebody who had never
-// heard of a log, or that its writer returned after it had left: it was no
-// member to wait for, and what it wrote below the floor is void. A real day is
+// heard of a log, or that its writer returned after it had left, or who knew that
+// its writer was removed, and it went on: it was no member to wait for, and what it wrote below the floor is void. A real day is
 // longer than news takes; a copy that ran alone for a day has not heard of much.
 // Nor is anybody waited for who bears the name of another that is in step: the
 // second process of a name, or the first that was restored from a backup, had
 // written what nobody knew.
 func (w *simWorld) unheardOf(id events.ID) bool {
-	return slices.ContainsFunc(w.ledger.heard, func(heads []events.Head) bool {
-		seq := seqIn(heads, id.Log)
-		return seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && w.mayFork(id.Log)
+	return slices.ContainsFunc(w.ledger.heard, func(k *knowledge) bool {
+		seq := k.seq(id.Log)
+		return seq < id.Seq && selfRemoved(k.cluster, w.ledger.owner[id.Log], id.Log) || seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && w.mayFork(id.Log)
 	})
 }
 

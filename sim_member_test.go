@@ -14,6 +14,9 @@ const simLearnTimeout = 10_000
 
 // join is join.go in one thread: learn before you speak.
 func (p *simProc) join() {
+	if p.expelled {
+		return
+	}
 	p.learn(func(reason string, err error) {
 		if err != nil {
 			p.joinLater()
@@ -155,10 +158,15 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 }
 
 func (p *simProc) introduce(addr string, timeout int64, then func(*transport.JoinResponse, error)) {
-	req := &transport.JoinRequest{Header: p.header(""), Node: p.record(), Protocol: protocol}
+	req := &transport.JoinRequest{Header: p.header(""), Node: p.record(), Protocol: p.host.protocol()}
 	p.world.net.call(p, addr, timeout, req, func(resp any, err error) {
 		if err != nil {
-			then(nil, err)
+			p.heed(err, target{addr: addr}, func(removed bool) {
+				if e := (*transport.Error)(nil); !removed && errors.As(err, &e) && e.Code == transport.ErrorRemoved {
+					err = errUnproven
+				}
+				then(nil, err)
+			})
 			return
 		}
 		then(resp.(*transport.JoinResponse), nil)
@@ -174,6 +182,11 @@ func (p *simProc) serveJoin(req *transport.JoinRequest, reply func(any, error)) 
 		}
 		reply(&transport.JoinResponse{Header: p.header(req.From), Digest: k.digest, Spoken: k.spoken}, nil)
 	}
+	if req.Protocol != p.host.protocol() {
+		p.world.coverage.saw(simForeign)
+		reply(nil, transport.Errorf(426, transport.ErrorProtocol, "another protocol"))
+		return
+	}
 	taken := transport.Errorf(409, transport.ErrorDuplicateNode, "in use")
 	if req.From == p.host.id {
 		if req.Node.StartedAt == p.process {
@@ -185,16 +198,8 @@ func (p *simProc) serveJoin(req *transport.JoinRequest, reply func(any, error)) 
 	}
 	n, ok := k.cluster.Node(req.From)
 	switch {
-	case k.cluster.Closed(req.FromLog):
-		p.world.coverage.saw(simGoneTold)
-		reply(nil, transport.Errorf(410, transport.ErrorRemoved, "removed long ago"))
-		return
-	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr && n.Status != projection.StatusRemoved:
+	case !ok, n.Log == req.FromLog && n.Addr == req.Node.Addr:
 		welcome()
-		return
-	case n.Status == projection.StatusRemoved && n.Log == req.FromLog:
-		p.world.coverage.saw(simRemovedTold)
-		reply(nil, transport.Errorf(410, transport.ErrorRemoved, "removed"))
 		return
 	case n.Status != projection.StatusAlive && n.Status != projection.StatusSuspected:
 		welcome()
@@ -262,6 +267,10 @@ func (p *simProc) observe(done []applied) {
 			if e.Log == p.r.log {
 				p.detector.Refuted(p.now())
 			}
+		case events.BrakeLifted:
+			if !p.host.old {
+				p.brakeLifted(e)
+			}
 		}
 	}
 	p.lookAround()
@@ -273,6 +282,9 @@ func (p *simProc) lookAround() {
 	p.updateDetector()
 	p.planProbe()
 	p.kick()
+	if selfRemoved(p.k.cluster, p.host.id, p.r.log) {
+		p.expel()
+	}
 }
 
 // updateDetector is prober.update, with an interval of a second.
@@ -319,7 +331,7 @@ func (p *simProc) planProbe() {
 	p.probeAt = max(at, p.now())
 	mine := p.probeAt
 	p.world.after(mine-p.now(), p, func() {
-		if p.probeAt != mine {
+		if p.probeAt != mine || p.expelled {
 			return
 		}
 		p.probeAt = never
@@ -390,6 +402,7 @@ func (p *simProc) probe(a swim.Probe) {
 		report := swim.Report{ID: a.ID}
 		if err != nil {
 			report.Detail = err.Error()
+			p.heed(err, target{a.Target, a.Addr}, func(bool) {})
 		} else if resp := answer.(*transport.ProbeResponse); resp.Degraded != "" {
 			report.Detail = "answers that " + resp.Degraded
 		} else {
@@ -438,6 +451,9 @@ func (p *simProc) serveProbe(req *transport.ProbeRequest, reply func(any, error)
 	}
 	if p.failed {
 		resp.Degraded = "the log failed"
+	} else if p.health.disk.underway(p.now()) >= hung {
+		p.world.coverage.saw(simHung)
+		resp.Degraded = "the disk has not answered"
 	}
 	if req.Target != "" {
 		n, ok := k.cluster.Node(req.Target)

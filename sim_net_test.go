@@ -85,7 +85,10 @@ func (n *simNet) deliver(from *simProc, addr string, req any, finish func(any, e
 		w.after(n.latency(), from, func() { finish(nil, transport.Errorf(503, transport.ErrorBusy, "busy")) })
 		return
 	}
-	q.serve(req, func(resp any, err error) {
+	q.serve(n.between(from.host, q.host, req), func(resp any, err error) {
+		if err == nil {
+			resp = n.between(q.host, from.host, resp)
+		}
 		if n.weigh && err == nil {
 			n.bytes += n.size(resp)
 		}

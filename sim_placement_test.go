@@ -13,7 +13,7 @@ import (
 // takers returns the nodes that may be given partitions.
 func takers(c *projection.Cluster) (t []*Node) {
 	for i := range c.Nodes {
-		if n := &c.Nodes[i]; n.Status == projection.StatusAlive && !n.Draining {
+		if n := &c.Nodes[i]; n.Status == projection.StatusAlive && !n.Draining && !unwell(c, n.ID) {
 			t = append(t, n)
 		}
 	}

@@ -93,7 +93,11 @@ func (w *simWorld) recover() {
 		if h.crashAt = simCrashNever; h.twin {
 			w.kill(h, true)
 		}
-		h.disk.next = simDiskFine
+		h.disk.next, h.slowUntil = simDiskFine, 0
+		if h.illUntil < never {
+			h.illUntil = 0
+		}
+		w.upgrade(h)
 		w.comeBack(h)
 		if p := h.proc; p != nil {
 			p.resume()

@@ -3,6 +3,7 @@ package clusterkit
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -53,6 +54,7 @@ func newSimWorld(seed uint64, sab sabotage) *simWorld {
 		byID: make(map[string]*simHost), addrs: make(map[string]*simProc), coverage: new(simCoverage),
 		forks: make(map[string]bool), cloned: make(map[string]bool), ledger: newSimLedger()}
 	w.profile = newSimProfile(rand.New(rand.NewPCG(seed, 1)))
+	w.profile.later(rand.New(rand.NewPCG(seed, 4)))
 	w.net.world = w
 	return w
 }
@@ -193,6 +195,10 @@ type simProfile struct {
 	zones     bool // nodes are in different zones
 	strangers bool // nodes of another cluster
 	herd      bool // all start at once and know each other
+
+	rare        []simKind     // operations that few worlds know of
+	removeAfter time.Duration // of failed nodes
+	expels      bool          // nodes are removed that go on
 }
 
 func newSimProfile(r *rand.Rand) simProfile {
@@ -223,7 +229,7 @@ func newSimProfile(r *rand.Rand) simProfile {
 		p.nodes = 9 + r.IntN(4) // beyond everyone
 		p.chaos = min(p.chaos, 8_000)
 	}
-	for k := range simKind(len(simKinds)) {
+	for k := range simFirstRare {
 		if r.Float64() < simKinds[k].usual {
 			p.kinds = append(p.kinds, k)
 		}
@@ -232,4 +238,18 @@ func newSimProfile(r *rand.Rand) simProfile {
 		p.kinds = []simKind{simSet}
 	}
 	return p
+}
+
+// later chooses, by a chance of its own, what was thought of later: the other
+// worlds, and all that was chosen before, stay what they were.
+func (p *simProfile) later(r *rand.Rand) {
+	for k := simFirstRare; int(k) < len(simKinds); k++ {
+		if r.Float64() < simKinds[k].usual {
+			p.rare = append(p.rare, k)
+			p.expels = p.expels || k == simExpel
+		}
+	}
+	if p.expels && r.IntN(2) == 0 {
+		p.removeAfter = simRemoveAfter * time.Millisecond
+	}
 }

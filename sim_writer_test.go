@@ -25,10 +25,15 @@ type simHost struct {
 	drift   int64 // how much faster it runs, in millionths
 	drifted int64 // since when
 
-	zone    string
-	gone    bool // it will not be started again
-	twin    bool // it runs a copy of another's directory
-	crashAt simCrashPoint
+	zone            string
+	gone            bool // it will not be started again
+	twin            bool // it runs a copy of another's directory
+	crashAt         simCrashPoint
+	ails            bool  // it was or is not well
+	illUntil        int64 // its application complains
+	slow, slowUntil int64 // its disk takes so long
+	old, foreign    bool  // its program is an older one, or of an older protocol
+
 	stamps  map[string]events.Stamp // of the registers, when they were last written
 	grave   simGrave                // what its disk was told is forgotten
 	returns bool                    // it has left for good, and will be started again all the same
@@ -45,8 +50,11 @@ type simProc struct {
 	held  []func() // what arrived while it was paused
 
 	paused, failed, stopping bool
-	halted                   bool             // another process is this node too
-	process                  events.Timestamp // names this one
+	halted                   bool // another process is this node too
+	health                   simHealth
+
+	expelled, verifying bool             // it was removed; it looks whether it was
+	process             events.Timestamp // names this one
 
 	r        *replica
 	k        *knowledge
@@ -110,8 +118,13 @@ func (w *simWorld) boot(h *simHost) *simProc {
 	p.process = events.NewTimestamp(p.wall(), uint16(w.random.Uint32()))
 	w.addrs[h.addr] = p
 	p.r = newReplica(h.id, h.disk.log, w.config(h.cluster), coordination.Options{
-		RebalanceDelay: 8 * time.Second, StableFor: 3 * time.Second, RankDelay: time.Second, Alone: len(h.seeds) == 0})
+		RebalanceDelay: 8 * time.Second, StableFor: 3 * time.Second, RankDelay: time.Second, Alone: len(h.seeds) == 0,
+		RemoveAfter: w.profile.removeAfter, DegradedDelay: simDegradedDelay * time.Millisecond})
 	p.r.state = w.openDisk(h)
+	if selfRemoved(p.r.state.Cluster(), h.id, h.disk.log) { // no such process comes to be: see NewClusterKit
+		w.emptied(h)
+		p.r.log, p.r.state = h.disk.log, w.openDisk(h)
+	}
 	p.r.restored(p.wall())
 	p.k = p.r.know()
 	w.published(p)
@@ -120,6 +133,7 @@ func (w *simWorld) boot(h *simHost) *simProc {
 	p.startSpread()
 	w.after(0, p, func() { p.began = p.now(); p.join() })
 	p.forgetLater()
+	p.watchHealth()
 	return p
 }
 
@@ -152,6 +166,8 @@ func (p *simProc) err() error {
 		return ErrFailed
 	case p.halted:
 		return ErrDuplicateNodeID
+	case p.expelled:
+		return ErrRemoved
 	}
 	return nil
 }
@@ -359,11 +375,16 @@ func (p *simProc) persist(then func(error)) {
 // afterDisk goes on when the disk is done, which takes no time where disks
 // take none.
 func (p *simProc) afterDisk(then func()) {
-	if p.world.profile.disk == 0 {
+	takes := p.host.slowness(p.world)
+	if p.world.profile.disk == 0 && takes == 0 {
 		then()
 		return
 	}
-	p.world.after(p.world.upTo(p.world.profile.disk), p, then)
+	p.health.disk.begin(p.now())
+	p.world.after(takes+p.world.upTo(p.world.profile.disk), p, func() {
+		p.health.disk.end(p.now())
+		then()
+	})
 }
 
 // show applies what is durable and publishes it.
@@ -495,6 +516,9 @@ const simForgetAfter = 3000
 // forgetLater is forget.go, with shorter days.
 func (p *simProc) forgetLater() {
 	p.world.after(simForgetAfter/3, p, func() {
+		if p.expelled {
+			return
+		}
 		p.forgetLater()
 		p.do(func(r *replica, wall int64) error {
 			forkedAt, inStep := p.forgotten, p.peers.equalAt
