@@ -91,18 +91,25 @@ func (ck *ClusterKit) Undrain(ctx context.Context, node string) (events.Event, e
 }
 
 func (ck *ClusterKit) order(ctx context.Context, t events.Type, node string) (events.Event, error) {
-	n, err := ck.member(node)
-	if err != nil {
-		return events.Event{}, err
-	}
-	if n.Status == projection.StatusRemoved {
-		return events.Event{}, fmt.Errorf("clusterkit: node %q was removed", node)
-	}
-	order := &events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: "by command"}
 	return ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
-		return r.write(wall, events.Event{Type: t, Register: events.AdminRegister(node),
-			Actor: "operator:" + ck.opt.NodeID, Body: events.Encode(order)})
+		return r.order(wall, t, node, "operator:"+ck.opt.NodeID, "by command")
 	})
+}
+
+// order stages an order to drain a node, or to drain it no longer. One about a
+// node that was removed, or is about to be, would stand in the place of the removal.
+func (r *replica) order(wall int64, t events.Type, node, actor, reason string) (*events.Event, error) {
+	n, ok := r.state.Cluster().Node(node)
+	register := events.AdminRegister(node)
+	removed := func(e events.Event) bool { return e.Type == events.NodeRemoved && e.Register == register }
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("clusterkit: there is no node %q", node)
+	case n.Status == projection.StatusRemoved || slices.ContainsFunc(r.staged, removed):
+		return nil, fmt.Errorf("clusterkit: node %q was removed", node)
+	}
+	return r.write(wall, events.Event{Type: t, Register: register, Actor: actor,
+		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: reason})})
 }
 
 // NodeUpdate changes what this node says of itself. A nil field stays as it

@@ -230,6 +230,9 @@ func (w *simWorld) opAssign(o simOp) bool {
 // orderNode lets some node order something about another.
 func (w *simWorld) orderNode(n uint64, t events.Type, node string) bool {
 	return w.command(n, func(r *replica, wall int64) (*events.Event, error) {
+		if t != events.NodeRemoved {
+			return r.order(wall, t, node, "operator:x", "test")
+		}
 		v, ok := r.state.Cluster().Node(node)
 		if !ok {
 			return nil, ErrNotJoined
