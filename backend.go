@@ -138,7 +138,11 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 		resp.Code = transport.CodeNeedVector
 		return resp, nil
 	case a.merge:
-		ck.diverged(req.From, k.digest, req.Digest)
+		if k.justLearnt(req.FromLog) {
+			ck.metrics.FullTransfer(metrics.TransferForked)
+		} else {
+			ck.diverged(req.From, k.digest, req.Digest)
+		}
 		return ck.answerWithState(ctx, resp)
 	}
 	var err error

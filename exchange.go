@@ -88,14 +88,15 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		}
 		now := ck.known().knowledge
 		theirs := ck.peers.has(to.id)
-		fetch := resp.More || now.lacks(theirs) || m != push && !c.given && now.mayFork(resp.Digest)
+		fetch := resp.More || now.lacks(theirs) || m != push && now.mayFork(resp.Digest)
 		if fetch && m == push {
 			ck.peers.wantPull(to.id, ck.now()+pullDelay)
 			ck.spread.wake()
 			fetch = false
 		}
-		// Asking again makes sense after an answer that brought something, or
-		// when nothing was asked yet; bringing more, when something was brought
+		// Where logs have forked, ranges are not all: who learns must have the state
+		// too before it speaks. Asking again makes sense after an answer that brought
+		// something, or when nothing was asked yet; bringing more, when something was brought
 		// or the peer was asked first. What is known here and no longer kept the
 		// peer gets as a state, when it asks, or at once when that is of this
 		// node's own log: it may not know where to ask. What this node has learnt

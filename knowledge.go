@@ -143,6 +143,11 @@ func (k *knowledge) mayFork(theirs events.Digest) bool {
 	return theirs != k.digest && (theirs.Forked > 0 || k.digest.Forked > 0)
 }
 
+// justLearnt reports whether who writes this log has never spoken and learns, so
+// that it has learnt just now of the forks that are known here: by ranges, and the
+// state has yet to follow.
+func (k *knowledge) justLearnt(log events.LogID) bool { return k.digest.Forked > 0 && k.seq(log) == 0 }
+
 // forks returns the logs of which the same sequence is held with another
 // chain: somebody wrote two histories under one name.
 func (k *knowledge) forks(theirs []events.Head) []events.Head {

@@ -94,7 +94,7 @@ func (x *simExchange) goOn(k *knowledge, c *claim, resp *transport.SyncResponse,
 		x.part.known, x.part.within = true, resp.Within
 	}
 	theirs := p.peers.has(x.to.id)
-	fetch := resp.More || p.k.lacks(theirs) || x.m != push && !c.given && p.k.mayFork(resp.Digest)
+	fetch := resp.More || p.k.lacks(theirs) || x.m != push && p.k.mayFork(resp.Digest)
 	if fetch && x.m == push {
 		p.peers.wantPull(x.to.id, p.now()+pullDelay)
 		p.spreadNow()
@@ -262,7 +262,9 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			reply(resp, nil)
 			return
 		case a.merge:
-			p.world.diverged(p, k.digest, req.Digest)
+			if !k.justLearnt(req.FromLog) {
+				p.world.diverged(p, k.digest, req.Digest)
+			}
 			p.answerWithState(resp, reply)
 			return
 		}
