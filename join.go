@@ -156,7 +156,7 @@ func (ck *ClusterKit) learnFrom(at place) (target, error) {
 	if !ck.peers.begin(from.id) {
 		return target{}, fmt.Errorf("join through %s: an exchange is under way", at.dial)
 	}
-	err = ck.exchange(ctx, from, pull)
+	err = ck.learnAll(ctx, from)
 	ck.peers.end(from.id, false, ck.now())
 	if err != nil {
 		return target{}, err
@@ -166,6 +166,21 @@ func (ck *ClusterKit) learnFrom(at place) (target, error) {
 		return target{}, err
 	}
 	return from, nil
+}
+
+// learnAll fetches all that a peer holds. One exchange brings no more than so many
+// pages, and who speaks before it has read the last one does not know what was
+// said of it: that an earlier one of its name was removed, for example.
+func (ck *ClusterKit) learnAll(ctx context.Context, from target) error {
+	for {
+		before := ck.known().digest
+		if err := ck.exchange(ctx, from, pull); err != nil {
+			return err
+		}
+		if k := ck.known().knowledge; k.digest == before || !k.lacks(ck.peers.has(from.id)) {
+			return nil
+		}
+	}
 }
 
 // errUnproven is what an answer is that cannot be believed.

@@ -138,7 +138,7 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 			then(target{}, errors.New("an exchange is under way"))
 			return
 		}
-		p.exchange(from, pull, until-p.world.now, func(err error) {
+		p.learnAll(from, until, func(err error) {
 			p.peers.end(from.id, false, p.now())
 			if err != nil {
 				then(target{}, err)
@@ -154,6 +154,17 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 				then(from, nil)
 			})
 		})
+	})
+}
+
+func (p *simProc) learnAll(from target, until int64, then func(error)) {
+	before := p.k.digest
+	p.exchange(from, pull, until-p.world.now, func(err error) {
+		if err != nil || p.k.digest == before || !p.k.lacks(p.peers.has(from.id)) {
+			then(err)
+			return
+		}
+		p.learnAll(from, until, then)
 	})
 }
 

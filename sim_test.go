@@ -342,6 +342,7 @@ var simOnceFailed = []struct {
 	{3509348, "the invariant: the same, where the copy ran alone"},
 	{604970, "who learnt by ranges alone spoke without the order, in a log that had forked, that had removed it"},
 	{304048, "an order to drain no longer followed one to remove the node"},
+	{6074871, "who joined spoke before it had read the last page, where its removal stood, and so for ever"},
 	{2006517, "a coordinator had balanced when the assignments of another came, from before the split ended"},
 	{2029886, "the same"},
 	{1002530, "the invariant: a holder that nobody knows any more is like one that has failed"},
