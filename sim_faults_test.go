@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
 )
 
 // simOp is one thing that somebody does to the world, at a time. What it does
@@ -234,8 +235,8 @@ func (w *simWorld) orderNode(n uint64, t events.Type, node string) bool {
 			return r.order(wall, t, node, "operator:x", "test")
 		}
 		v, ok := r.state.Cluster().Node(node)
-		if !ok {
-			return nil, ErrNotJoined
+		if !ok || v.Status == projection.StatusRemoved || slices.ContainsFunc(r.staged, func(e events.Event) bool { return e.Type == events.NodeRemoved }) {
+			return nil, ErrNotJoined // an order to drain would take the removal back
 		}
 		return r.write(wall, events.Event{Type: t, Register: events.AdminRegister(node), Actor: "operator:x",
 			Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: v.Incarnation, Reason: "test"})})
@@ -248,7 +249,8 @@ func (w *simWorld) opDrain(o simOp) bool {
 	return w.orderNode(o.a, events.NodeDrained, node)
 }
 
-// opRemove removes a node for ever and switches its machine off.
+// opRemove removes a node for ever and switches its machine off. The order is one
+// without a leap and without the log, as anybody may send it.
 func (w *simWorld) opRemove(o simOp) bool {
 	h := w.host(o.b)
 	if h.gone || h.cluster != simCluster || w.remaining() < 3 || w.up(o.a) == h || !w.orderNode(o.a, events.NodeRemoved, h.id) {

@@ -27,7 +27,12 @@ type simLedger struct {
 	tokens   map[projection.Token]string
 	heard    []*knowledge // what each knew who collected tombstones, when it did
 	flaps    int          // accusations
-	commits  int
+
+	changes, assigned int // events about nodes, and about partitions
+
+	checkpointed map[events.Digest]bool // states that were written and read
+
+	commits int
 }
 
 type simVector struct {
@@ -38,7 +43,8 @@ type simVector struct {
 func newSimLedger() *simLedger {
 	return &simLedger{events: make(map[events.ID]*events.Event), owner: make(map[events.LogID]string),
 		forked: make(map[events.LogID]bool), newest: make(map[events.LogID]events.Head),
-		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string)}
+		states: make(map[simVector]events.Sum), tokens: make(map[projection.Token]string),
+		checkpointed: make(map[events.Digest]bool)}
 }
 
 // What follows is checked after every step that can break it.
@@ -58,6 +64,7 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 	}
 	c := *e
 	l.events[e.ID()], l.ids = &c, append(l.ids, e.ID())
+	l.counts(e)
 	if e.Type == events.NodeRemoved && !strings.HasPrefix(e.Actor, "operator:") {
 		w.coverage.saw(simRemovedLate)
 	}
@@ -147,15 +154,26 @@ func (w *simWorld) committed(p *simProc, done []applied) {
 		w.ledger.tokens[part.Token()] = part.Primary
 	}
 	if w.profile.checkEach {
-		w.coverage.saw(simCheckpointed)
-		b, err := projection.EncodeCheckpoint(p.r.state, 1)
-		if err != nil {
-			w.violated("checkpoint", "%v", err)
-		}
-		s, err := projection.DecodeCheckpoint(b)
-		if err != nil || s.State.Digest() != p.r.state.Digest() {
-			w.violated("checkpoint", "what is read is not what was written: %v", err)
-		}
+		w.checkpoints(p.r.state)
+	}
+}
+
+// checkpoints: what is read from a checkpoint is what was written. Nodes that know
+// the same write the same, so of each state that is looked at once.
+func (w *simWorld) checkpoints(s *projection.State) {
+	w.coverage.saw(simCheckpointed)
+	digest := s.Digest()
+	if w.ledger.checkpointed[digest] {
+		return
+	}
+	w.ledger.checkpointed[digest] = true
+	b, err := projection.EncodeCheckpoint(s, 1)
+	if err != nil {
+		w.violated("checkpoint", "%v", err)
+	}
+	read, err := projection.DecodeCheckpoint(b)
+	if err != nil || read.State.Digest() != digest {
+		w.violated("checkpoint", "what is read is not what was written: %v", err)
 	}
 }
 
@@ -172,6 +190,7 @@ func (w *simWorld) published(p *simProc) {
 	p.shown = k.heads
 	w.refutedHasNoEffect(p)
 	w.removedNeverReturnOld(p)
+	w.termsNeverGoBack(p)
 	if c := k.cluster.Name; c != "" && c != p.host.cluster {
 		w.violated("clusters never merge", "%s of %s knows %s", p.host.id, p.host.cluster, c)
 	}
@@ -252,6 +271,8 @@ var quietChecks = []struct {
 	{"who is gone is forgotten", goneAreForgotten},
 	{"little remains of who is gone", remainsAreSmall},
 	{"growth is bounded", growthIsBounded},
+	{"log growth per change is bounded", logGrowthIsBounded},
+	{"memory is bounded", memoryIsBounded},
 	{"clusters never merge", strangersStayOut},
 }
 

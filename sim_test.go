@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -371,6 +372,7 @@ type simTotals struct {
 // runSeeds runs histories on all cores, each in one goroutine, and hands the
 // results on in the order of the seeds until one returns false.
 func runSeeds(from uint64, n int, sab sabotage, each func(simResult) bool) simTotals {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a history is small and makes much that is soon of no use
 	workers := min(runtime.GOMAXPROCS(0), n)
 	results := make([]chan simResult, n)
 	for i := range results {

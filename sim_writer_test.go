@@ -52,6 +52,7 @@ type simProc struct {
 	paused, failed, stopping bool
 	halted                   bool // another process is this node too
 	health                   simHealth
+	terms                    simTerms
 
 	expelled, verifying bool             // it was removed; it looks whether it was
 	process             events.Timestamp // names this one
