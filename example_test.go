@@ -90,3 +90,31 @@ func Example() {
 	fmt.Println(owner.ID, ok)
 	// Output: n1 true
 }
+
+// TestTablesAreWhole: a row of a table in the READMEs that has more or fewer
+// cells than the head of its table is one of another.
+func TestTablesAreWhole(t *testing.T) {
+	for _, file := range []string{"README.md", "bench/README.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells, rows, n := 0, 0, 0
+		for line := range strings.Lines(string(text)) {
+			n++
+			if !strings.HasPrefix(line, "|") {
+				cells = 0
+				continue
+			}
+			got := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|")
+			if rows++; cells == 0 {
+				cells = got
+			} else if got != cells {
+				t.Errorf("%s:%d: %d cells in a table of %d", file, n, got-1, cells-1)
+			}
+		}
+		if rows == 0 {
+			t.Errorf("%s has no table", file)
+		}
+	}
+}
