@@ -422,16 +422,25 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 }
 
 // unheardOf reports whether tombstones were collected by somebody who had never
-// heard of a log, or that its writer returned after it had left, or who knew that
-// its writer was removed, and it went on: it was no member to wait for, and what it wrote below the floor is void. A real day is
+// heard of a log, or that its writer returned after it had left: it was no
+// member to wait for, and what it wrote below the floor is void. A real day is
 // longer than news takes; a copy that ran alone for a day has not heard of much.
-// Nor is anybody waited for who bears the name of another that is in step: the
-// second process of a name, or the first that was restored from a backup, had
-// written what nobody knew.
+// Nor is anybody waited for who was removed, or who bears the name of another
+// that is in step: the second process of a name, or the first that was restored
+// from a backup, had written what nobody knew.
 func (w *simWorld) unheardOf(id events.ID) bool {
 	return slices.ContainsFunc(w.ledger.heard, func(k *knowledge) bool {
 		seq := k.seq(id.Log)
-		return seq < id.Seq && selfRemoved(k.cluster, w.ledger.owner[id.Log], id.Log) || seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && w.mayFork(id.Log)
+		return seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && (w.mayFork(id.Log) || w.ledger.wasRemoved(w.ledger.owner[id.Log]))
+	})
+}
+
+// wasRemoved reports whether anybody ever removed a node: it may have come back
+// with a new log since, or have been removed to forget at last.
+func (l *simLedger) wasRemoved(node string) bool {
+	return slices.ContainsFunc(l.ids, func(id events.ID) bool {
+		e := l.events[id]
+		return e.Type == events.NodeRemoved && e.Register == events.AdminRegister(node)
 	})
 }
 

@@ -344,6 +344,8 @@ var simOnceFailed = []struct {
 	{604970, "who learnt by ranges alone spoke without the order, in a log that had forked, that had removed it"},
 	{304048, "an order to drain no longer followed one to remove the node"},
 	{6074871, "who joined spoke before it had read the last page, where its removal stood, and so for ever"},
+	{6003669, "the invariant: what a node had written unheard is void also when it came back with a new log"},
+	{8009704, "the invariant: the same, when it was removed at that instant"},
 	{2006517, "a coordinator had balanced when the assignments of another came, from before the split ended"},
 	{2029886, "the same"},
 	{1002530, "the invariant: a holder that nobody knows any more is like one that has failed"},
