@@ -97,12 +97,15 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 		// Where logs have forked, ranges are not all: who learns must have the state
 		// too before it speaks. Asking again makes sense after an answer that brought
 		// something, or when nothing was asked yet; bringing more, when something was brought
-		// or the peer was asked first. What is known here and no longer kept the
-		// peer gets as a state, when it asks, or at once when that is of this
+		// and taken or the peer was asked first: who takes nothing holds another branch of
+		// that log, and finds that out in its own time. What is known here and no longer
+		// kept the peer gets as a state, when it asks, or at once when that is of this
 		// node's own log: it may not know where to ask. What this node has learnt
 		// meanwhile it tells in its own time.
 		fetch = fetch && (in.progress || !c.given)
-		bring := m != look && (len(spans) == 0 || len(told) > 0 || whole) && len(k.beyond(theirs, events.LogID{})) > 0
+		rest := count(k.beyond(theirs, events.LogID{}))
+		useless := len(told) > 0 && rest >= count(spans) // it took nothing
+		bring := m != look && (len(spans) == 0 || len(told) > 0 || whole) && !useless && rest > 0
 		if !fetch && !bring && !owed {
 			return nil
 		}
@@ -232,7 +235,7 @@ func (ck *ClusterKit) exchangeFailed(to target, err error) {
 // talk runs an exchange with a peer, once more when that was asked for
 // meanwhile, and never two at a time with the same peer.
 func (ck *ClusterKit) talk(to target, m mode) {
-	if !ck.peers.begin(to.id) {
+	if !ck.peers.begin(to.id, ck.now()) {
 		return
 	}
 	ck.run(func() {

@@ -56,7 +56,7 @@ func (ck *ClusterKit) tellFarewell(ctx context.Context) (Farewell, error) {
 
 	var said Farewell
 	for _, to := range members {
-		if f.has(to.id) {
+		if slices.Contains(f.told, to.id) || f.has(to.id) {
 			said.Told = append(said.Told, to.id)
 		} else {
 			said.Untold = append(said.Untold, to.id)
@@ -88,8 +88,8 @@ type farewell struct {
 	wg      sync.WaitGroup
 	last    uint64     // of this node's events
 	queue   []target   // to tell yet
-	answers chan reply // one of each that was told; never full, for who is busy is asked again only after its answer
-	told    int
+	answers chan reply // one of each that was told; never full, for who is told again is told after its answer
+	told    []string   // who is known to have heard it
 	pending int
 }
 
@@ -114,10 +114,10 @@ func (f *farewell) tell(ctx context.Context, n int) {
 func (f *farewell) await(ctx context.Context, enough int) {
 	hedge := time.NewTicker(farewellHedge)
 	defer hedge.Stop()
-	for f.told < enough && f.pending+len(f.queue) > 0 {
+	for len(f.told) < enough && f.pending+len(f.queue) > 0 {
 		select {
 		case r := <-f.answers:
-			if !f.take(r) && !errors.Is(r.err, transport.ErrBusy) {
+			if !f.take(r) && r.err != nil && !errors.Is(r.err, transport.ErrBusy) {
 				f.tell(ctx, 1)
 			}
 		case <-hedge.C:
@@ -129,14 +129,16 @@ func (f *farewell) await(ctx context.Context, enough int) {
 }
 
 // take notes an answer and reports whether it is that of somebody who has heard
-// it. Who is busy is told again, later.
+// it. Who is busy is told again, later, and so is who answered and is not known to
+// have it: another exchange with it, which ended after this one, may have said what
+// it had before.
 func (f *farewell) take(r reply) bool {
 	f.pending--
 	if r.err == nil && f.has(r.from.id) {
-		f.told++
+		f.told = append(f.told, r.from.id)
 		return true
 	}
-	if errors.Is(r.err, transport.ErrBusy) {
+	if r.err == nil || errors.Is(r.err, transport.ErrBusy) {
 		f.queue = append(f.queue, r.from)
 	}
 	return false

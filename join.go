@@ -153,7 +153,7 @@ func (ck *ClusterKit) learnFrom(at place) (target, error) {
 	if from.id == ck.opt.NodeID {
 		return target{}, nil
 	}
-	if !ck.peers.begin(from.id) {
+	if !ck.peers.begin(from.id, ck.now()) {
 		return target{}, fmt.Errorf("join through %s: an exchange is under way", at.dial)
 	}
 	err = ck.learnAll(ctx, from)

@@ -15,11 +15,15 @@ import (
 type peers struct {
 	self string
 
-	mu      sync.Mutex // guards the fields below and everything in them
-	all     map[string]*peer
-	nodes   []Node // of the newest view
-	talking int    // exchanges under way
+	mu    sync.Mutex // guards the fields below and everything in them
+	all   map[string]*peer
+	nodes []Node // of the newest view
 }
+
+// lingering is when an exchange no longer counts as under way, in milliseconds: its
+// peer takes its time, which costs nothing here, and must not keep this node from
+// talking to others.
+const lingering = 1000
 
 type peer struct {
 	id   string
@@ -31,7 +35,8 @@ type peer struct {
 	compared int64         // when digests were last found equal, or an exchange ended
 	pullAt   int64         // when to fetch what it has and this node lacks; 0: nothing
 	retry    bool          // at that time talk to it in any case: the last exchange broke
-	busy     bool          // an exchange with it is under way
+	busy     bool          // an exchange with it is under way,
+	began    int64         // since then,
 	again    bool          // and another one is wanted after it
 }
 
@@ -85,7 +90,7 @@ func (p *peers) getLocked(id string) *peer {
 
 // begin marks an exchange with id as under way. When there is one already, it
 // is told to go round once more and begin reports false.
-func (p *peers) begin(id string) bool {
+func (p *peers) begin(id string, now int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.getLocked(id)
@@ -93,17 +98,34 @@ func (p *peers) begin(id string) bool {
 		q.again = true
 		return false
 	}
-	q.busy = true
-	p.talking++
+	q.busy, q.began = true, now
 	return true
+}
+
+// lingers reports whether an exchange with the peer is under way for long.
+func (p *peers) lingers(id string, now int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.all[id]
+	return q != nil && q.busy && now-q.began >= lingering
 }
 
 // room returns how many exchanges may begin when there are to be at most so
 // many under way.
-func (p *peers) room(most int) int {
+func (p *peers) room(most int, now int64) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return most - p.talking
+	return most - p.talkingLocked(now)
+}
+
+// talkingLocked counts the exchanges under way that do not linger.
+func (p *peers) talkingLocked(now int64) (n int) {
+	for _, q := range p.all {
+		if q.busy && now-q.began < lingering {
+			n++
+		}
+	}
+	return n
 }
 
 // end reports whether another exchange is wanted; then the peer stays busy.
@@ -111,11 +133,8 @@ func (p *peers) end(id string, ok bool, now int64) (again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q := p.getLocked(id)
-	if again = q.again && ok; !again {
-		q.busy = false
-		p.talking--
-	}
-	q.again = false
+	again = q.again && ok
+	q.busy, q.began, q.again = again, now, false
 	if ok {
 		q.compared = now
 	}
@@ -190,6 +209,7 @@ func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	next = never
+	talking := p.talkingLocked(now)
 	for _, q := range p.all {
 		switch {
 		case q.pullAt == 0:
@@ -197,7 +217,7 @@ func (p *peers) duePulls(k *knowledge, now int64, most int) (due []target, next 
 			q.pullAt = 0
 		case q.pullAt > now:
 			next = min(next, q.pullAt)
-		case p.talking+len(due) >= most:
+		case talking+len(due) >= most:
 			q.pullAt = now + pullDelay
 			next = min(next, q.pullAt)
 		default:

@@ -61,7 +61,7 @@ func logGrowthIsBounded(w *simWorld, live []*simProc, c *projection.Cluster) str
 // registers and the heads of its logs make it.
 func memoryIsBounded(w *simWorld, live []*simProc, c *projection.Cluster) string {
 	for _, p := range live {
-		if len(p.jobs)+len(p.held) > 100*len(w.hosts) || p.peers.room(len(w.hosts)) < 0 || len(p.knocks.addrs) > mostKnocks {
+		if len(p.jobs)+len(p.held) > 100*len(w.hosts) || p.peers.room(len(w.hosts), p.now()) < 0 || len(p.knocks.addrs) > mostKnocks {
 			return fmt.Sprintf("%s keeps %d jobs and %d requests waiting, and %d addresses", p.host.id, len(p.jobs), len(p.held), len(p.knocks.addrs))
 		}
 	}

@@ -82,7 +82,8 @@ func (x *simExchange) next() {
 			if x.owed = in.void && !x.brought; x.owed {
 				p.world.coverage.saw(simOwed)
 			}
-			x.goOn(k, &c, resp, in.progress, len(spans) == 0 || len(told) > 0 || whole)
+			useless := len(told) > 0 && count(k.beyond(p.peers.has(x.to.id), events.LogID{})) >= count(spans)
+			x.goOn(k, &c, resp, in.progress, !useless && (len(spans) == 0 || len(told) > 0 || whole))
 		})
 	})
 }
@@ -298,7 +299,7 @@ func (p *simProc) answerWithState(resp *transport.SyncResponse, reply func(any, 
 
 // talk runs an exchange with a peer, never two at a time with the same one.
 func (p *simProc) talk(to target, m mode) {
-	if p.peers.begin(to.id) {
+	if p.peers.begin(to.id, p.now()) {
 		p.talkOn(to, m)
 	}
 }
@@ -323,12 +324,13 @@ type simSpread struct {
 	pushed, pushAt, compareAt, healAt, pullAt int64
 	patience                                  int64
 	pace                                      pacer
+	unheard                                   unheard
 	at                                        int64 // when it runs next
 }
 
 func (p *simProc) startSpread() {
 	p.spread = simSpread{pushed: -never, pushAt: never, compareAt: simSyncInterval, healAt: healing,
-		pullAt: never, patience: healing, at: never}
+		pullAt: never, patience: healing, unheard: unheard{at: never}, at: never}
 	p.planSpread()
 }
 
@@ -336,7 +338,7 @@ const simSyncInterval = 5000
 
 func (p *simProc) planSpread() {
 	s := &p.spread
-	at := max(min(s.pushAt, s.compareAt, s.healAt, s.pullAt), p.now())
+	at := max(min(s.pushAt, s.unheard.at, s.compareAt, s.healAt, s.pullAt), p.now())
 	if at >= s.at && s.at >= p.now() {
 		return // it runs soon enough
 	}
@@ -372,9 +374,10 @@ func (p *simProc) runSpread() {
 	}
 	s := &p.spread
 	now := p.now()
-	if now >= s.pushAt {
+	again := now >= s.unheard.at && !s.unheard.reached(p.peers)
+	if now >= s.pushAt || again {
 		s.pushed, s.pushAt = now, never
-		p.push(s.pace.pushed(now, len(p.k.cluster.Nodes)))
+		s.unheard.pushed(p.k, p.push(s.pace.pushed(now, len(p.k.cluster.Nodes))), again, now)
 	}
 	if now >= s.compareAt {
 		s.compareAt = now + simSyncInterval
@@ -393,31 +396,37 @@ func (p *simProc) runSpread() {
 	p.planSpread()
 }
 
-func (p *simProc) push(storm bool) {
+func (p *simProc) push(storm bool) (told []target) {
 	if !p.k.spoken {
-		return
+		return nil
 	}
 	chosen, m := p.choose(), push
 	if storm {
 		chosen, m = chosen[:min(fewer, len(chosen))], pull
 	}
-	room := p.peers.room(everyone)
+	room := p.peers.room(everyone, p.now())
 	for _, to := range chosen {
 		if has := p.peers.has(to.id); has != nil && len(p.k.beyond(has, events.LogID{})) == 0 {
 			continue
 		}
 		if room--; room < 0 {
 			p.kick()
-			return
+			break
 		}
 		p.talk(to, m)
+		told = append(told, to)
 	}
+	return told
 }
 
 func (p *simProc) choose() []target {
 	all := others(p.k.cluster, p.host.id)
 	if len(all) <= everyone {
 		return all
+	}
+	now := p.now()
+	if prompt := slices.DeleteFunc(slices.Clone(all), func(to target) bool { return p.peers.lingers(to.id, now) }); len(prompt) >= few {
+		all = prompt
 	}
 	next := slices.IndexFunc(all, func(t target) bool { return t.id > p.host.id })
 	chosen := []target{all[max(next, 0)]}

@@ -134,7 +134,7 @@ func (p *simProc) learnFrom(addr string, then func(target, error)) {
 			then(target{}, nil)
 			return
 		}
-		if !p.peers.begin(from.id) {
+		if !p.peers.begin(from.id, p.now()) {
 			then(target{}, errors.New("an exchange is under way"))
 			return
 		}

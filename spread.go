@@ -31,6 +31,10 @@ const (
 // others, and the machine would do nothing else. That is a storm: see pacer.
 // Then a node talks less often and to fewer, and each time both learn all that
 // the other one knows.
+//
+// A push of which none of the few is known to have heard in time is made again, to
+// others: they may all be stalled or cut off, and until the next comparison nobody
+// would know of it.
 type spreader struct {
 	ck     *ClusterKit
 	kicked chan struct{} // capacity 1: something new is known
@@ -66,10 +70,11 @@ func (s *spreader) run() {
 	interval := ck.opt.SyncInterval.Milliseconds()
 	pushed, pushAt := -never, never
 	var pace pacer
+	unheard := unheard{at: never}
 	compareAt, healAt, pullAt := ck.now()+interval, ck.now()+healing, never
 	patience := int64(healing)
 	for {
-		next := min(pushAt, compareAt, healAt, pullAt)
+		next := min(pushAt, unheard.at, compareAt, healAt, pullAt)
 		timer.Reset(time.Duration(max(next-ck.now(), 0)) * time.Millisecond)
 		select {
 		case <-s.kicked:
@@ -82,9 +87,11 @@ func (s *spreader) run() {
 			return
 		}
 		now := ck.now()
-		if now >= pushAt {
+		again := now >= unheard.at && !unheard.reached(ck.peers)
+		if now >= pushAt || again {
 			pushed, pushAt = now, never
-			s.push(pace.pushed(now, len(ck.known().cluster.Nodes)))
+			k := ck.known().knowledge
+			unheard.pushed(k, s.push(k, pace.pushed(now, len(k.cluster.Nodes))), again, now)
 		}
 		if now >= compareAt {
 			compareAt = now + interval
@@ -152,28 +159,60 @@ func (p *pacer) abreast(now int64, nodes int) int {
 	return everyone
 }
 
+// unheard is the last push, as long as nobody is known to have heard it.
+type unheard struct {
+	knew     *knowledge // what was to be told
+	told     []target   // whom it was told
+	at       int64      // when to look whether one of them has heard it
+	patience int64      // until then, doubling
+}
+
+const mostPatience = 8 * lingering
+
+// pushed notes a push, the first of some news or one more.
+func (u *unheard) pushed(k *knowledge, told []target, again bool, now int64) {
+	if u.patience = min(2*u.patience, mostPatience); !again {
+		u.patience = lingering
+	}
+	u.knew, u.told, u.at = k, told, now+u.patience
+	if len(told) == 0 {
+		u.at = never
+	}
+}
+
+// reached reports whether somebody has heard it, and ends the wait.
+func (u *unheard) reached(p *peers) bool {
+	u.at = never
+	return slices.ContainsFunc(u.told, func(to target) bool {
+		has := p.has(to.id)
+		return has != nil && len(u.knew.beyond(has, events.LogID{})) == 0
+	})
+}
+
 // push tells some peers what they are not known to know, as far as not too
-// many exchanges are under way: what is not said now goes with the next push.
-func (s *spreader) push(storm bool) {
-	k := s.ck.known().knowledge
+// many exchanges are under way: what is not said now goes with the next push. It
+// returns whom it tells.
+func (s *spreader) push(k *knowledge, storm bool) (told []target) {
 	if !k.spoken {
-		return
+		return nil
 	}
 	chosen, m, abreast := s.choose(k.cluster), push, everyone
 	if storm {
 		chosen, m, abreast = chosen[:min(fewer, len(chosen))], pull, fewer
 	}
-	room := s.ck.peers.room(abreast)
+	room := s.ck.peers.room(abreast, s.ck.now())
 	for _, to := range chosen {
 		if has := s.ck.peers.has(to.id); has != nil && len(k.beyond(has, events.LogID{})) == 0 {
 			continue
 		}
 		if room--; room < 0 {
 			s.kick()
-			return
+			break
 		}
 		s.ck.talk(to, m)
+		told = append(told, to)
 	}
+	return told
 }
 
 // compare makes sure that every peer of a small cluster, and some of a large
@@ -196,11 +235,15 @@ func (s *spreader) compare(since int64) {
 	}
 }
 
-// choose returns whom to push to.
+// choose returns whom to push to: nobody who takes his time, if there are others.
 func (s *spreader) choose(cluster *projection.Cluster) []target {
 	all := others(cluster, s.ck.opt.NodeID)
 	if len(all) <= everyone {
 		return all
+	}
+	now := s.ck.now()
+	if prompt := slices.DeleteFunc(slices.Clone(all), func(to target) bool { return s.ck.peers.lingers(to.id, now) }); len(prompt) >= few {
+		all = prompt
 	}
 	next := slices.IndexFunc(all, func(t target) bool { return t.id > s.ck.opt.NodeID })
 	chosen := []target{all[max(next, 0)]}

@@ -55,8 +55,8 @@ func TestPeersRoom(t *testing.T) {
 		p.replaceHas(id, have)
 		p.wantPull(id, 10)
 	}
-	if !p.begin("a") || p.begin("a") || p.room(2) != 1 {
-		t.Fatalf("one exchange is under way, room for %d of 2", p.room(2))
+	if !p.begin("a", 0) || p.begin("a", 10) || p.room(2, 20) != 1 {
+		t.Fatalf("one exchange is under way, room for %d of 2", p.room(2, 20))
 	}
 	due, next := p.duePulls(&knowledge{}, 20, 2)
 	if len(due) != 1 || next != 20+pullDelay {
@@ -65,8 +65,11 @@ func TestPeersRoom(t *testing.T) {
 	if due, next = p.duePulls(&knowledge{heads: have}, 100, 2); len(due) != 0 || next != never {
 		t.Errorf("%d fetches of what is known here, the next at %d", len(due), next)
 	}
-	if p.end("a", true, 100) != true || p.end("a", true, 100) != false || p.room(2) != 2 {
-		t.Errorf("after the exchange, and the one that was wanted after it, there is room for %d of 2", p.room(2))
+	if p.end("a", true, 100) != true || p.room(2, 100) != 1 || p.end("a", true, 100) != false || p.room(2, 100) != 2 {
+		t.Errorf("after the exchange, and the one that was wanted after it, there is room for %d of 2", p.room(2, 100))
+	}
+	if p.begin("a", 100); p.room(2, 99+lingering) != 1 || p.room(2, 100+lingering) != 2 || p.begin("a", 100+lingering) {
+		t.Error("whose peer takes its time counts as under way for ever, or not at all, or may begin twice")
 	}
 }
 
@@ -97,5 +100,35 @@ func TestJoinBackoff(t *testing.T) {
 		if wait != c.want {
 			t.Errorf("after many times %q: %v, want %v", c.err, wait, c.want)
 		}
+	}
+}
+
+// TestUnheard: a push is made again, with more and more patience, until somebody
+// is known to have heard it.
+func TestUnheard(t *testing.T) {
+	k, p := &knowledge{heads: headsOfLogs(3)}, newPeers("self")
+	told := []target{{id: "a"}, {id: "b"}}
+	u := unheard{at: never}
+	if u.pushed(k, nil, false, 0); u.at != never {
+		t.Errorf("told nobody, and looks again at %d", u.at)
+	}
+	at, again := int64(0), false
+	for _, wait := range []int64{1, 2, 4, 8, 8} {
+		if u.pushed(k, told, again, at); u.at != at+wait*lingering {
+			t.Fatalf("pushed at %d, looks again at %d; want after %d", at, u.at, wait*lingering)
+		}
+		if at = u.at; u.reached(p) || u.at != never {
+			t.Fatal("nobody has heard it, and it says somebody had, or goes on to wait")
+		}
+		again = true
+	}
+	if p.replaceHas("b", k.heads[:2]); u.reached(p) {
+		t.Error("who has heard a part has heard it")
+	}
+	if p.replaceHas("b", k.heads); !u.reached(p) {
+		t.Error("who has it all has not heard it")
+	}
+	if u.pushed(k, told, false, at); u.at != at+lingering {
+		t.Error("other news waits as long as the old")
 	}
 }
