@@ -88,7 +88,7 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 }
 
 // Sync takes what a peer brings and answers with what it lacks. A removed node
-// may bring nothing, but it may ask: so it finds the event that removed it.
+// may bring nothing, but it may ask, and gets the state, which says so.
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
 	if err := ck.gone(); err != nil {
@@ -132,6 +132,10 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 		return resp, nil
 	}
 	resp.HasVector = true
+	if removed != nil { // it wants to see that; the order may stand in a log that has forked, which no range brings
+		ck.metrics.FullTransfer(metrics.TransferRemoved)
+		return ck.answerWithState(ctx, resp)
+	}
 	resp.Vector, resp.Within = k.reply(&c)
 	switch {
 	case a.needVector:

