@@ -81,26 +81,19 @@ func ReadSnapshot(b []byte) (*State, error) {
 }
 
 func readSnapshot(b []byte) (*State, error) {
-	const tail = 2 + events.DigestSize
 	end := len(b) - 2 - checksumSize
-	if end < 2+tail {
+	if end < 2 {
 		return nil, fmt.Errorf("%d bytes are too few", len(b))
 	}
 	sum := sha256.Sum256(b[:end])
 	if want := protowire.AppendBytes([]byte{byte(fieldChecksum<<3) | 2}, sum[:checksumSize]); !bytes.Equal(b[end:], want) {
 		return nil, errors.New("the checksum does not match")
 	}
-	if b[0] != byte(fieldVersion<<3) || b[1] != snapshotVersion {
-		return nil, errors.New("of a version that this one cannot read")
-	}
-	if b[end-tail] != byte(fieldDigest<<3)|2 || b[end-tail+1] != events.DigestSize {
-		return nil, errors.New("no digest at the end")
-	}
-	var digest events.Digest
-	if err := digest.UnmarshalBinary(b[end-tail+2 : end]); err != nil {
+	records, digest, err := openSnapshot(b)
+	if err != nil {
 		return nil, err
 	}
-	s, err := readRecords(bytes.Clone(b[2 : end-tail]))
+	s, err := readRecords(bytes.Clone(records))
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +149,8 @@ func readRecords(b []byte) (*State, error) {
 		value := b[1+k : 1+k+int(size) : 1+k+int(size)]
 		b = b[1+k+int(size):]
 		if n < heads {
-			err = s.readHead(value, &logs[n])
+			logs[n] = readHead(value)
+			err = s.takeHead(&logs[n])
 		} else {
 			err = s.readOwner(&decoder, value, &cells[n-heads])
 		}
@@ -187,11 +181,12 @@ func countRecords(b []byte) (heads, owners int, err error) {
 	return heads, owners, nil
 }
 
-func (s *State) readHead(b []byte, h *logHead) error {
-	h.Log = events.LogID(b[:16])
-	h.Seq = binary.BigEndian.Uint64(b[16:])
-	h.time = events.Timestamp(binary.BigEndian.Uint64(b[24:]))
-	h.Chain = events.Chain(b[32:])
+func readHead(b []byte) logHead {
+	return logHead{Head: events.Head{Log: events.LogID(b[:16]), Seq: binary.BigEndian.Uint64(b[16:]), Chain: events.Chain(b[32:])},
+		time: events.Timestamp(binary.BigEndian.Uint64(b[24:]))}
+}
+
+func (s *State) takeHead(h *logHead) error {
 	switch n := len(s.byLog); {
 	case n > 0 && s.byLog[n-1].Log.Compare(h.Log) >= 0, h.Log.IsZero():
 		return errors.New("logs out of order")

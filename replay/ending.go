@@ -71,29 +71,23 @@ func (s *Source) ending(ctx context.Context) *ending {
 	return t
 }
 
-// begin takes up a snapshot, in the layout that projection draws. It reports
-// whether it is a plain one.
+// begin takes up a snapshot. It reports whether it is a plain one.
 func (t *ending) begin(b []byte) bool {
-	const head, tail = 2 + 48, 2 + events.DigestSize + 2 + 16
-	m, ok := marksOfSnapshot(b)
-	if !ok || len(b) < 2+tail {
+	outline, err := projection.OutlineOf(bytes.Clone(b))
+	if err != nil {
 		return false
 	}
-	b = bytes.Clone(b[2 : len(b)-tail])
-	for range len(m) {
-		h := projection.LogHead{Head: events.Head{Log: events.LogID(b[2:]), Seq: binary.BigEndian.Uint64(b[18:]), Chain: events.Chain(b[34:])},
-			Time: events.Timestamp(binary.BigEndian.Uint64(b[26:]))}
-		if n := len(t.heads); n > 0 && t.heads[n-1].Log.Compare(h.Log) >= 0 {
+	t.heads = outline.Heads()
+	for i, h := range t.heads {
+		if h.Seq == 0 || h.Time == 0 || i > 0 && t.heads[i-1].Log.Compare(h.Log) >= 0 {
 			return false
 		}
-		t.heads, b = append(t.heads, h), b[head:]
 	}
-	t.owners = make([]owner, 0, len(b)/128+64)
+	t.owners = make([]owner, 0, outline.Size()/96+64)
 	var before []byte
-	for len(b) > 0 {
-		raw, rest := field(b, 3<<3|2)
+	for raw := range outline.Owners() {
 		k, ok := sketchOf(raw)
-		if b = rest; raw == nil || !ok || bytes.Compare(before, k.register) >= 0 {
+		if !ok || bytes.Compare(before, k.register) >= 0 {
 			return false
 		}
 		before = k.register

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"encoding/binary"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -27,24 +26,19 @@ func marksOfState(s *projection.State) marks {
 }
 
 // marksOfSnapshot reads the marks from a snapshot without building the state:
-// searching a log by time or by vector needs no more. It relies on the layout
-// that projection draws: after two bytes of version, for each log
-//
-//	0x12 48 | log 16 | seq 8 | time 8 | chain 16    big endian
-//
-// and answers false for anything else.
+// searching a log by time or by vector needs no more. It answers false for what
+// is no snapshot.
 func marksOfSnapshot(b []byte) (marks, bool) {
-	const size = 50
-	if len(b) < 2 || b[0] != 1<<3 || b[1] != 1 {
+	outline, err := projection.OutlineOf(b)
+	if err != nil {
 		return nil, false
 	}
 	m := make(marks)
-	for b = b[2:]; len(b) >= size && b[0] == 2<<3|2 && b[1] == size-2; b = b[size:] {
-		at := mark{binary.BigEndian.Uint64(b[18:]), events.Timestamp(binary.BigEndian.Uint64(b[26:]))}
-		if at.seq == 0 || at.time == 0 {
+	for _, h := range outline.Heads() {
+		if h.Seq == 0 || h.Time == 0 {
 			return nil, false
 		}
-		m[events.LogID(b[2:18])] = at
+		m[h.Log] = mark{h.Seq, h.Time}
 	}
 	return m, true
 }

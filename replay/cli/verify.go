@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ func (a *app) runVerify(words []string, strict bool) error {
 	if len(args.logs) == 0 {
 		args.logs = []string{"."}
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(150)) // what it holds is small
 	var all []*replay.Verification
 	sources, err := a.openAll(args.logs)
 	if err != nil {
