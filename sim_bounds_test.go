@@ -2,6 +2,7 @@ package clusterkit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -36,13 +37,13 @@ func (w *simWorld) termsNeverGoBack(p *simProc) {
 }
 
 // changes counts what makes others write: news of a node, of somebody who accuses
-// it, or an order.
+// it, or an order, which an assignment by hand is too.
 func (l *simLedger) counts(e *events.Event) {
-	switch kind, _ := events.SplitRegister(e.Register); kind {
-	case events.KindNode, events.KindAccusation, events.KindAdmin:
-		l.changes++
-	case events.KindPartition:
+	switch kind, _ := events.SplitRegister(e.Register); {
+	case kind == events.KindPartition && !strings.HasPrefix(e.Actor, "operator:"):
 		l.assigned++
+	case kind == events.KindNode, kind == events.KindAccusation, kind == events.KindAdmin, kind == events.KindPartition:
+		l.changes++
 	}
 }
 
