@@ -82,8 +82,10 @@ func repair(dir, out string, peers []string) (*Salvage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not an empty directory (%v)", out, err)
+	if entries, err := os.ReadDir(out); len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty; give a directory that is, or that is not there", out)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("to write to: %w", err)
 	}
 	unlock, err := lockOut(dir)
 	if err != nil {
