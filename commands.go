@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -109,7 +110,7 @@ func (r *replica) order(wall int64, t events.Type, node, actor, reason string) (
 		return nil, fmt.Errorf("clusterkit: node %q was removed", node)
 	}
 	return r.write(wall, events.Event{Type: t, Register: register, Actor: actor,
-		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: reason})})
+		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: n.Incarnation, Log: strings.Join(r.closed(node), ","), Reason: reason})})
 }
 
 // NodeUpdate changes what this node says of itself. A nil field stays as it

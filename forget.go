@@ -298,22 +298,25 @@ func (r *replica) bury(floor uint64, settled events.Vector) *events.Collection {
 // of it is void, and its logs. Those of a node that was removed are closed.
 func (r *replica) remains(id string) events.GoneNode {
 	cluster := r.state.Cluster()
-	g, removed, named := events.GoneNode{ID: id}, false, ""
+	g, removed, order := events.GoneNode{ID: id}, false, new(events.NodeOrder)
 	if n, ok := cluster.Node(id); ok {
 		g.Incarnation, removed = n.Incarnation, n.Status == projection.StatusRemoved
 	}
 	if accused, ok := r.state.Stamp(events.AccusationRegister(id)); ok {
 		g.Incarnation = max(g.Incarnation, accused.Version)
 	}
-	if order, ok := r.state.Register(events.AdminRegister(id)); ok {
-		g.Revision = order.Version
-		p, _ := order.Payload()
-		if p, ok := p.(*events.NodeOrder); ok && order.Type == events.NodeRemoved {
-			g.Incarnation, named = max(g.Incarnation, p.Incarnation), p.Log
+	if e, ok := r.state.Register(events.AdminRegister(id)); ok {
+		g.Revision = e.Version
+		p, _ := e.Payload()
+		if p, ok := p.(*events.NodeOrder); ok {
+			order = p
+		}
+		if e.Type == events.NodeRemoved {
+			g.Incarnation = max(g.Incarnation, order.Incarnation)
 		}
 	}
 	for _, log := range cluster.LogsOf(id) {
-		g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: removed || log.String() == named})
+		g.Logs = append(g.Logs, events.GoneLog{ID: log, Closed: removed || order.Closes(log)})
 	}
 	return g
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -139,6 +140,6 @@ func (r *replica) drain(wall int64, cluster *projection.Cluster, node, actor str
 		return nil // the plan was made for it, so it is there
 	}
 	_, err := r.write(wall, events.Event{Type: events.NodeDrained, Register: events.AdminRegister(node), Actor: actor,
-		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: n.Incarnation, Reason: "by plan " + coordination.BaseOf(cluster).String()})})
+		Body: events.Encode(&events.NodeOrder{Node: node, Incarnation: n.Incarnation, Log: strings.Join(r.closed(node), ","), Reason: "by plan " + coordination.BaseOf(cluster).String()})})
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -110,13 +112,42 @@ func (r *replica) hold(now, wall int64, n *Node, what string) (again int64, err 
 	return again, err
 }
 
-// remove stages a removal, of all incarnations that do not know of it and of the
-// log.
+// remove stages a removal, of all incarnations that do not know of it and of all
+// logs of the node.
 func (r *replica) remove(wall int64, n *Node, actor string, cause events.ID, reason string) (*events.Event, error) {
 	register := events.AdminRegister(n.ID)
+	closes := r.closed(n.ID)
+	for _, log := range r.state.Cluster().LogsOf(n.ID) {
+		closes = append(closes, log.String())
+	}
+	slices.Sort(closes) // the newest last, by their clocks
+	closes = slices.Compact(closes)
+	if more := len(closes) - mostClosed; more > 0 {
+		closes = closes[more:]
+	}
 	return r.emit(wall, events.Event{Type: events.NodeRemoved, Register: register, Version: r.version(register) + removalLeap,
 		Actor: actor, Cause: cause, Body: events.Encode(&events.NodeOrder{Node: n.ID, Incarnation: n.Incarnation + removalLeap,
-			Log: n.Log.String(), Reason: reason})})
+			Log: strings.Join(closes, ","), Reason: reason})})
+}
+
+// mostClosed bounds how many logs an order closes. A node has a log for each time
+// that its disk was lost or that it was removed, and those that are forgotten are
+// closed elsewhere.
+const mostClosed = 64
+
+// closed returns the logs that an order about a node closes already, as text: an
+// order that takes its place must close them too, or a backup of one of them could
+// return.
+func (r *replica) closed(node string) []string {
+	e, ok := r.state.Register(events.AdminRegister(node))
+	if !ok {
+		return nil
+	}
+	p, _ := e.Payload()
+	if p, ok := p.(*events.NodeOrder); ok && p.Log != "" {
+		return strings.Split(p.Log, ",")
+	}
+	return nil
 }
 
 // Done returns a channel that is closed when this node has stopped by itself, and
@@ -179,7 +210,7 @@ func selfRemoved(cluster *Cluster, node string, log events.LogID) bool {
 		return true
 	}
 	n, ok := cluster.Node(node)
-	return ok && n.Status == projection.StatusRemoved && n.Log == log
+	return ok && (n.Status == projection.StatusRemoved && n.Log == log || n.Closes(log))
 }
 
 // refuse is the answer to a removed node, and of one, whatever is asked; but see

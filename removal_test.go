@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -258,4 +259,59 @@ func count(c *clusterkit.Cluster, status string) (n int) {
 		}
 	}
 	return n
+}
+
+// TestBackupOfAnEarlierLog: a node that was removed twice, and was ordered about
+// since, cannot come back in any of its earlier logs.
+func TestBackupOfAnEarlierLog(t *testing.T) {
+	inBubble(t, 4, func(b *bubble) {
+		ctx := context.Background()
+		b.until("balance", 30*time.Second, b.nodes, balanced(4, 16, 3))
+		stop := func() {
+			if err := b.nodes[3].Stop(); err != nil && !errors.Is(err, clusterkit.ErrRemoved) {
+				t.Fatal(err)
+			}
+		}
+		dir, backup, rest := filepath.Join(b.dir, "3"), filepath.Join(b.dir, "backup"), b.nodes[:3]
+		stop()
+		if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		b.nodes[3] = b.start(3)
+		back := func(c *clusterkit.Cluster) bool { return status(c, "n3") == "alive" }
+		for range 2 {
+			b.until("n3 is there", time.Minute, b.nodes, back)
+			time.Sleep(2 * time.Minute)
+			if _, err := b.nodes[0].Remove(ctx, "n3"); err != nil {
+				t.Fatal(err)
+			}
+			awaitRemoved(t, b.nodes[3], 45*time.Second)
+			stop()
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			b.nodes[3] = b.start(3)
+		}
+		b.until("n3 is back", time.Minute, b.nodes, back)
+		for _, order := range []func(context.Context, string) (events.Event, error){b.nodes[0].Drain, b.nodes[1].Undrain} {
+			if _, err := order(ctx, "n3"); err != nil {
+				t.Fatal(err)
+			}
+			b.agree(time.Minute, b.nodes)
+		}
+		stop()
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(dir, os.DirFS(backup)); err != nil {
+			t.Fatal(err)
+		}
+		b.nodes[3] = b.start(3)
+		awaitRemoved(t, b.nodes[3], 45*time.Second)
+		for _, ck := range rest {
+			if s := status(ck.Cluster(), "n3"); s != "left" {
+				t.Errorf("%s has n3 as %s, want left, as its newest log was", ck.NodeID(), s)
+			}
+		}
+	})
 }

@@ -63,8 +63,8 @@ func removedStayOut(w *simWorld, live []*simProc, c *projection.Cluster) string 
 			continue
 		}
 		order := p.(*events.NodeOrder)
-		if n, ok := c.Node(order.Node); ok && n.Log.String() == order.Log && n.Status != projection.StatusRemoved {
-			return fmt.Sprintf("%s was removed by %s and is %s in the same log", n.ID, id, n.Status)
+		if n, ok := c.Node(order.Node); ok && order.Closes(n.Log) && n.Status != projection.StatusRemoved {
+			return fmt.Sprintf("%s was removed by %s and is %s in a log of before", n.ID, id, n.Status)
 		}
 	}
 	return ""

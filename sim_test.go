@@ -353,6 +353,7 @@ var simOnceFailed = []struct {
 	{1007708, "the invariant: who waits alone for a cluster that has died out waits for ever"},
 	{408254, "two new nodes, of which the first by name was given the former address of the other, waited for ever"},
 	{410437, "the same"},
+	{7024830, "who was removed twice returned with the first of its logs, from a backup"},
 	{7107091, "the invariant: each assignment by hand is balanced again"},
 	{8124631, "two sides of a split removed each other, in a log that one knew as forked: no range brought the order"},
 	{7001857, "a push of which the peer, that held another branch, took nothing was repeated at once, for ever"},

@@ -3,6 +3,7 @@ package events
 import (
 	"maps"
 	"math"
+	"strings"
 )
 
 // NodeRecord is what a node says of itself. Every event that writes its node
@@ -125,13 +126,25 @@ func (p *Accusation) set(f field) error {
 
 // NodeOrder is what an operator orders about a node: to drain it, to take that
 // back, or to remove all its incarnations up to the one named and all that
-// speak in the log named. As BrakeHeld it names the node that was spared; as
+// speak in a log that it closes. As BrakeHeld it names the node that was spared; as
 // BrakeLifted it has only a reason.
 type NodeOrder struct {
 	Node        string `json:"node"`
 	Incarnation uint64 `json:"incarnation,omitempty"`
 	Reason      string `json:"reason,omitempty"`
-	Log         string `json:"log,omitempty"` // a LogID as text
+	Log         string `json:"log,omitempty"` // the logs that are closed: LogIDs as text, with commas between, see Closes
+}
+
+// Closes reports whether nobody may speak in a log any more, by this order or by
+// one before it, whose place it has taken.
+func (p *NodeOrder) Closes(log LogID) bool {
+	text := log.String()
+	for id := range strings.SplitSeq(p.Log, ",") {
+		if id == text {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *NodeOrder) appendTo(b []byte) []byte {

@@ -140,6 +140,9 @@ func (h *history) event(w *writer) events.Event {
 		order := &events.NodeOrder{Node: about, Incarnation: incarnation(about)}
 		if stamp, ok := w.knows.Stamp(events.NodeRegister(about)); ok && h.rng.IntN(2) == 0 {
 			order.Log = stamp.Log.String()
+			if h.rng.IntN(2) == 0 {
+				order.Log += "," + h.origins[h.rng.IntN(len(h.origins))].log.String()
+			}
 		}
 		return next(events.Event{Type: pick(events.NodeRemoved, events.NodeDrained, events.NodeUndrained), Register: events.AdminRegister(about),
 			Body: events.Encode(order)})

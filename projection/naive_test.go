@@ -213,7 +213,8 @@ func naiveNodes(t *testing.T, registers map[string]events.Event, c *projection.C
 		}
 		want := projection.StatusAlive
 		switch {
-		case closed[self.Log], ordered && order.Type == events.NodeRemoved && (self.Version <= o.Incarnation || self.Log.String() == o.Log):
+		case closed[self.Log], ordered && order.Type == events.NodeRemoved && self.Version <= o.Incarnation,
+			ordered && strings.Contains(o.Log, self.Log.String()):
 			want = projection.StatusRemoved
 		case self.Type == events.NodeLeft:
 			want = projection.StatusLeft

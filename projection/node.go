@@ -51,6 +51,7 @@ type Node struct {
 
 	cause  events.ID
 	reason string
+	closes *events.NodeOrder // the order about it, which may close logs; nil when there is none
 }
 
 // Cause returns the event that made the present status: what the node said,
@@ -58,6 +59,11 @@ type Node struct {
 // or to drain it no longer when that came after. It is zero in a Node that was
 // read from JSON.
 func (n *Node) Cause() events.ID { return n.cause }
+
+// Closes reports whether nobody may speak in a log of this node any more, because
+// the node was removed when it spoke there. It is false in a Node that was read
+// from JSON.
+func (n *Node) Closes(log events.LogID) bool { return n.closes != nil && n.closes.Closes(log) }
 
 // Reason returns the reason that the event named by Cause gives, in words; ""
 // in a Node that was read from JSON.
@@ -97,7 +103,7 @@ func (s *State) Node(id string) (Node, bool) {
 	}
 	s.accuse(&n)
 	s.obey(&n, &self.event)
-	if s.Closed(n.Log) {
+	if s.Closed(n.Log) || n.Closes(n.Log) {
 		n.Status = StatusRemoved
 	}
 	return n, true
@@ -137,10 +143,11 @@ func (s *State) obey(n *Node, said *events.Event) {
 	if err != nil || !ok {
 		return
 	}
+	n.closes = order
 	switch r.event.Type {
 	case events.NodeRemoved:
-		if said.Version > order.Incarnation && n.Log.String() != order.Log {
-			return // it came back, with a new log if the order names the old one
+		if said.Version > order.Incarnation && !order.Closes(n.Log) {
+			return // it came back, with a new log if the order closes the old one
 		}
 		n.Status = StatusRemoved
 	case events.NodeDrained:
