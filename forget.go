@@ -130,7 +130,7 @@ func (r *replica) allInStep(since int64, inStep func(node string) int64) bool {
 
 // hearsOfStrangers reports whether a log is known and its owner is not: it has
 // begun to speak, and the news that it is a member has not come yet. It is one
-// to wait for. When nodes are forgotten it is not, if it bears the name of one that
+// to wait for, unless somebody has removed it. When nodes are forgotten it is not, if it bears the name of one that
 // is forgotten and nothing was heard of it since the floor was raised: somebody has
 // brought an old log of it, which is forgotten too.
 func (r *replica) hearsOfStrangers(kind string, floor *events.Event) bool {
@@ -139,7 +139,7 @@ func (r *replica) hearsOfStrangers(kind string, floor *events.Event) bool {
 		settled = projection.Observed(floor)
 	}
 	return slices.ContainsFunc(r.state.Heads(), func(h events.Head) bool {
-		return r.isStrange(h.Log) && !(r.isLate(h.Log) && settled.Covers(events.ID{Log: h.Log, Seq: h.Seq}))
+		return r.isStrange(h.Log) && !slices.Contains(r.closed(r.state.Owner(h.Log)), h.Log.String()) && !(r.isLate(h.Log) && settled.Covers(events.ID{Log: h.Log, Seq: h.Seq}))
 	})
 }
 

@@ -221,12 +221,12 @@ func TestFailedHoldsUpUntilRemoved(t *testing.T) {
 
 // TestLateNews: an old log of a node that is forgotten, and an accusation of it
 // that somebody brings late, are forgotten too, and hold up nothing else for
-// longer. A log of somebody who was never known does.
+// longer. A log of somebody who was never known does, until he is removed.
 func TestLateNews(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		unknown bool
-	}{{name: "of a node that is forgotten"}, {name: "of a stranger", unknown: true}} {
+		name             string
+		unknown, removed bool
+	}{{name: "of a node that is forgotten"}, {name: "of a stranger", unknown: true}, {name: "of a stranger that was removed", unknown: true, removed: true}} {
 		t.Run(c.name, func(t *testing.T) {
 			f, coordinator, victim, _ := removed(t)
 			f.forget(coordinator, day+1, -never, inStep(2))
@@ -244,6 +244,11 @@ func TestLateNews(t *testing.T) {
 			f.must(err)
 			f.settle(late)
 			f.bring(late, coordinator)
+			if c.removed {
+				_, err = coordinator.remove(f.now, &Node{ID: owner}, "operator:x", events.ID{}, "test")
+				f.must(err)
+				f.settle(coordinator)
+			}
 			f.set(coordinator, "gone")
 			f.delete(coordinator, "gone")
 			for now := int64(day + 2); now < 6*day; now += day / 5 {
@@ -251,8 +256,8 @@ func TestLateNews(t *testing.T) {
 			}
 			_, log := coordinator.state.Stamp(events.LogRegister(late.log))
 			_, accusation := coordinator.state.Stamp(events.AccusationRegister("other"))
-			if held := log && accusation && has(coordinator, "gone"); held != c.unknown || log != held || accusation != held {
-				t.Errorf("the log is held: %v, the accusation: %v, the deleted value: %v; want %v", log, accusation, has(coordinator, "gone"), c.unknown)
+			if held := log && accusation && has(coordinator, "gone"); held != (c.unknown && !c.removed) || log != held || accusation != held {
+				t.Errorf("the log is held: %v, the accusation: %v, the deleted value: %v; want %v", log, accusation, has(coordinator, "gone"), c.unknown && !c.removed)
 			}
 		})
 	}

@@ -42,12 +42,12 @@ const removalLeap = 1 << 20
 // stops: see Done. It may return only with an empty data directory. A node
 // cannot remove itself: see Leave. When too many are lost at once the removal
 // is refused with a *BrakeError; that is recorded as BrakeHeld.
+//
+// A node that began a log and fell silent before the others heard that it had
+// joined can be removed as well: as long as it may come, nothing is forgotten.
 func (ck *ClusterKit) Remove(ctx context.Context, node string) (events.Event, error) {
 	if node == ck.opt.NodeID {
 		return events.Event{}, errors.New("clusterkit: a node cannot remove itself; it can Leave")
-	}
-	if _, err := ck.member(node); err != nil {
-		return events.Event{}, err
 	}
 	var held *BrakeError
 	made, err := ck.command(ctx, func(r *replica, wall int64) (*events.Event, error) {
@@ -55,7 +55,11 @@ func (ck *ClusterKit) Remove(ctx context.Context, node string) (events.Event, er
 			return nil, err
 		}
 		n, ok := r.state.Cluster().Node(node)
-		if !ok {
+		switch {
+		case ok:
+		case len(r.state.Cluster().LogsOf(node)) > 0:
+			return r.remove(wall, &Node{ID: node}, "operator:"+ck.opt.NodeID, events.ID{}, "by command, before it was a member")
+		default:
 			return nil, fmt.Errorf("clusterkit: there is no node %q", node)
 		}
 		now := ck.now()
