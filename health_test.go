@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,8 +110,10 @@ func TestSlowDiskIsDegraded(t *testing.T) {
 	})
 }
 
-// TestHealthThatHangs: a health function that does not return is an illness,
-// and is not called again until it has.
+// TestHealthThatHangs: a health function that does not return, whatever its
+// context says, is an illness. It is not called again until it has returned, and
+// nothing waits for it: the node goes on probing, what it holds does not grow, and
+// it can be stopped.
 func TestHealthThatHangs(t *testing.T) {
 	var calls, hanging atomic.Int32
 	var released atomic.Bool
@@ -127,12 +131,50 @@ func TestHealthThatHangs(t *testing.T) {
 		}
 	}
 	inBubbleWith(t, 3, first, func(b *bubble) {
+		defer func() { // or the bubble would never end
+			released.Store(true)
+			time.Sleep(2 * time.Second)
+		}()
 		b.until("n0 is degraded", 20*time.Second, b.nodes, degraded("n0", "does not return"))
-		time.Sleep(30 * time.Second)
+		b.until("n0 is drained", 65*time.Second, b.nodes, func(c *clusterkit.Cluster) bool { _, any := held(c, "n0"); return any == 0 })
+		b.agree(time.Minute, b.nodes)
+		goroutines, probes, digest := runtime.NumGoroutine(), probed(t, b.nodes[0]), b.nodes[0].Cluster().Digest
+		const minutes = 5
+		time.Sleep(minutes * time.Minute)
 		if n := hanging.Load(); n != 1 {
 			t.Errorf("%d calls at a time", n)
 		}
+		if n := runtime.NumGoroutine(); n > goroutines+10 {
+			t.Errorf("%d goroutines after %d minutes, %d before", n, minutes, goroutines)
+		}
+		if n := probed(t, b.nodes[0]) - probes; n < minutes*60*9/10 {
+			t.Errorf("it has probed %d times in %d minutes, want one a second", n, minutes)
+		}
+		if b.agree(time.Minute, b.nodes); b.nodes[0].Cluster().Digest != digest {
+			t.Error("it writes though nothing changes")
+		}
+		b.net.Split([]string{host(0), host(1)}, []string{host(2)})
+		b.until("n2 is failed", 20*time.Second, b.nodes[:2], func(c *clusterkit.Cluster) bool { return status(c, "n2") == "failed" })
 		released.Store(true)
-		b.until("n0 is well", 20*time.Second, b.nodes, degraded("n0", ""))
+		b.until("n0 is well", 20*time.Second, b.nodes[:2], degraded("n0", ""))
+		released.Store(false)
+		b.until("n0 is degraded again", 20*time.Second, b.nodes[:2], degraded("n0", "does not return"))
+		began := time.Now()
+		if err := b.nodes[0].Stop(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("to stop took %v", took)
+		}
 	})
+}
+
+// probed returns how many probes a node has made that were answered.
+func probed(t *testing.T, ck *clusterkit.ClusterKit) int {
+	t.Helper()
+	n, err := strconv.Atoi(metric(t, ck, "clusterkit_probe_duration_seconds_count"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
