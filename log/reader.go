@@ -76,11 +76,17 @@ func (r *Reader) Segments() ([]Segment, error) {
 	return append([]Segment(nil), r.segments...), nil
 }
 
-// Listed compares the segments that there were when the reader last looked with
-// the list that the log keeps of them, and reads none. Its error is a *CorruptError when one is missing, or
+// Listed returns the segments that there were when the reader last looked, which
+// OpenReader does, and compares them with the list that the log keeps of them,
+// and reads none. Its error is a *CorruptError when one is missing, or
 // one that was sealed is longer or shorter than it was then. Where there is no
 // list, as beside archived segments alone, it has nothing to say.
-func (r *Reader) Listed() error {
+func (r *Reader) Listed() ([]Segment, error) {
+	return append([]Segment(nil), r.segments...), r.compare()
+}
+
+// compare compares the segments with the list of them.
+func (r *Reader) compare() error {
 	if r.m == nil {
 		return nil
 	}

@@ -46,7 +46,8 @@ func TestListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		return r.Listed()
+		_, err = r.Listed()
+		return err
 	}
 	if err := listed(); err != nil {
 		t.Fatal(err)

@@ -68,11 +68,8 @@ func openDirectory(path string) (*directory, error) {
 		return nil, err
 	}
 	defer d.release(r)
-	segments, err := r.Segments()
-	if err != nil {
-		return nil, err
-	}
-	if errors.As(r.Listed(), &corrupt) {
+	segments, err := r.Listed()
+	if errors.As(err, &corrupt) {
 		d.incomplete = &Damage{File: d.name(corrupt.File), Offset: corrupt.Offset, From: corrupt.Index, Reason: corrupt.Reason}
 	}
 	for _, s := range segments {
@@ -181,6 +178,17 @@ func (d *directory) marks(ctx context.Context, i int) (marks, error) {
 		return nil, err
 	}
 	return marksOfState(state), nil
+}
+
+// newest gives do each record of the newest segment, and reports whether they are
+// all there is in it. When it reports false, entries tells what is.
+func (d *directory) newest(do func(r *eventlog.Record) bool) bool {
+	r, err := d.reader()
+	if err != nil {
+		return false
+	}
+	defer d.release(r)
+	return r.ScanNewest(do)
 }
 
 // entries reads on from a local index. What is damaged is skipped and told.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -27,53 +28,77 @@ type ending struct {
 	heads  []projection.LogHead // sorted by log
 	recent int                  // the head of the last event
 	owners []owner
-	slots  []int32 // of owners, plus 1, by the hash of their registers; a power of two
+	names  []byte // of the registers
+	slots  []slot // by the hash of the register; a power of two
 	seed   maphash.Seed
 	room   []byte // for bytes that are kept
+	first  uint64 // index of the record that must come first
+	whole  bool   // there are no segments before
 	index  uint64 // of the last record
 	digest events.Digest
-	plain  bool
+	plain  bool // which sum finds out
 }
 
-// owner is the event that owns a register.
+// slot says where an owner is: the lower half is its place among them, plus 1, and
+// the upper half that of its hash, so that few others are looked at.
+type slot uint64
+
+// owner is the event that owns a register. There are many, and what is small is
+// soon found: the rest of its stamp is read again when versions are equal.
 type owner struct {
-	hash  uint64
-	name  []byte // of the register; its memory is never written again
-	raw   []byte
-	own   bool // raw is nobody else's memory
-	stamp events.Stamp
+	name    uint32 // where that of the register begins
+	size    uint32 // of the name
+	version uint64
+	raw     []byte
 }
 
-// ending reads the last segment. It answers nil when there is no plain ending.
+// ending reads the last segment, once. It answers nil when there is no plain
+// ending.
 func (s *Source) ending(ctx context.Context) *ending {
 	segments := s.feed.segments()
-	last := len(segments) - 1
-	t := &ending{seed: maphash.MakeSeed(), slots: make([]int32, 1<<13), plain: true}
-	begun := false
-	for e, err := range s.feed.entries(ctx, segments[last].first) {
-		switch {
-		case err != nil:
-			return nil
-		case !begun && e.Base && e.Index == segments[last].first:
-			t.plain = len(e.Snapshot) == 0 && last == 0 || t.begin(e.Snapshot)
-		case !begun || !e.IsEvent():
-			return nil
-		default:
-			t.plain = t.take(e)
+	t := &ending{seed: maphash.MakeSeed(), slots: make([]slot, 1<<14), first: segments[len(segments)-1].first, whole: len(segments) == 1}
+	if d, ok := s.feed.(*directory); ok {
+		if d.newest(t.record) {
+			return t
 		}
-		if begun, t.index = true, e.Index; !t.plain {
+		return nil
+	}
+	for e, err := range s.feed.entries(ctx, t.first) {
+		if err != nil || !t.entry(e.Index, e.Base, bytes.Clone(e.Snapshot), e.raw) {
 			return nil
 		}
 	}
-	if !begun {
+	if t.index == 0 {
 		return nil
 	}
 	return t
 }
 
-// begin takes up a snapshot. It reports whether it is a plain one.
+// record takes one record of a file.
+func (t *ending) record(r *eventlog.Record) bool {
+	if r.Kind != eventlog.KindSnapshot {
+		return t.entry(r.Index, false, nil, r.Bytes)
+	}
+	return t.entry(r.Index, r.Offset == 0, r.Bytes, nil)
+}
+
+// entry takes one record, and reports whether the ending is still a plain one.
+func (t *ending) entry(index uint64, base bool, snapshot, raw []byte) bool {
+	begins := t.index == 0
+	t.index = index
+	switch {
+	case !begins:
+		return raw != nil && t.take(raw)
+	case !base || index != t.first:
+		return false
+	}
+	return len(snapshot) == 0 && t.whole || t.begin(snapshot)
+}
+
+// begin takes up a snapshot, whose memory it may write to. It reports whether it is
+// a plain one.
 func (t *ending) begin(b []byte) bool {
-	outline, err := projection.OutlineOf(bytes.Clone(b))
+	outline, err := projection.OutlineOf(b)
 	if err != nil {
 		return false
 	}
@@ -83,7 +108,7 @@ func (t *ending) begin(b []byte) bool {
 			return false
 		}
 	}
-	t.owners = make([]owner, 0, outline.Size()/96+64)
+	t.owners, t.names = make([]owner, 0, outline.Size()/96+64), make([]byte, 0, outline.Size()/8+1024)
 	var before []byte
 	for raw := range outline.Owners() {
 		k, ok := sketchOf(raw)
@@ -92,14 +117,14 @@ func (t *ending) begin(b []byte) bool {
 		}
 		before = k.register
 		o := t.add(maphash.Bytes(t.seed, before), before)
-		o.raw, o.stamp = raw, k.stamp()
+		o.raw, o.version = raw, k.version
 	}
 	return true
 }
 
 // take takes up an event, and reports whether it is a plain one.
-func (t *ending) take(e *Entry) bool {
-	k, ok := sketchOf(e.raw)
+func (t *ending) take(raw []byte) bool {
+	k, ok := sketchOf(raw)
 	if !ok {
 		return false
 	}
@@ -114,17 +139,17 @@ func (t *ending) take(e *Entry) bool {
 	hash := maphash.Bytes(t.seed, k.register)
 	o := t.find(hash, k.register)
 	if o == nil {
-		o = t.add(hash, append(t.keep(len(k.register)), k.register...))
-	} else if o.stamp.Version >= k.version {
-		c := o.stamp.Compare(k.stamp())
-		if c >= 0 {
+		o = t.add(hash, k.register)
+	} else if o.version >= k.version {
+		owner, _ := sketchOf(o.raw)
+		if c := owner.stamp().Compare(k.stamp()); c >= 0 {
 			return c > 0 // else it is one name for two events
 		}
 	}
-	if !o.own || cap(o.raw) < len(e.raw) {
-		o.raw, o.own = t.keep(len(e.raw)+8), true
+	if cap(o.raw) < len(raw) {
+		o.raw = t.keep(len(raw) + 8)
 	}
-	o.raw, o.stamp = append(o.raw[:0], e.raw...), k.stamp()
+	o.raw, o.version = append(o.raw[:0], raw...), k.version
 	return true
 }
 
@@ -155,25 +180,32 @@ func (t *ending) head(log events.LogID) *projection.LogHead {
 func (t *ending) find(hash uint64, register []byte) *owner {
 	mask := uint64(len(t.slots) - 1)
 	for at := hash & mask; t.slots[at] != 0; at = (at + 1) & mask {
-		if o := &t.owners[t.slots[at]-1]; o.hash == hash && bytes.Equal(o.name, register) {
-			return o
+		if slot := uint64(t.slots[at]); slot>>32 == hash>>32 {
+			if o := &t.owners[uint32(slot)-1]; bytes.Equal(t.name(o), register) {
+				return o
+			}
 		}
 	}
 	return nil
 }
 
+// name returns the register of an owner.
+func (t *ending) name(o *owner) []byte { return t.names[o.name : o.name+o.size] }
+
 // add adds a register.
 func (t *ending) add(hash uint64, name []byte) *owner {
-	t.owners = append(t.owners, owner{hash: hash, name: name})
+	t.owners = append(t.owners, owner{name: uint32(len(t.names)), size: uint32(len(name))})
+	t.names = append(t.names, name...)
+	last := &t.owners[len(t.owners)-1]
 	if 2*len(t.owners) <= len(t.slots) {
 		t.settle(hash, len(t.owners))
-		return &t.owners[len(t.owners)-1]
+		return last
 	}
-	t.slots = make([]int32, 2*len(t.slots))
+	t.slots = make([]slot, 2*len(t.slots))
 	for i := range t.owners {
-		t.settle(t.owners[i].hash, i+1)
+		t.settle(maphash.Bytes(t.seed, t.name(&t.owners[i])), i+1)
 	}
-	return &t.owners[len(t.owners)-1]
+	return last
 }
 
 // settle gives owner n-1 a slot.
@@ -182,7 +214,7 @@ func (t *ending) settle(hash uint64, n int) {
 	at := hash & mask
 	for ; t.slots[at] != 0; at = (at + 1) & mask {
 	}
-	t.slots[at] = int32(n)
+	t.slots[at] = slot(hash>>32<<32 | uint64(uint32(n)))
 }
 
 // sum computes the digest, which projection describes, and reports whether
@@ -190,7 +222,7 @@ func (t *ending) settle(hash uint64, n int) {
 func (t *ending) sum() bool {
 	for i := range t.owners {
 		o := &t.owners[i]
-		if !o.plain() {
+		if !plain(t.name(o), o.raw) {
 			return false
 		}
 		hash := sha256.Sum256(o.raw)
@@ -205,12 +237,12 @@ func (t *ending) sum() bool {
 
 // plain reports whether the register is neither that of something forgotten
 // nor that of a log that has forked.
-func (o *owner) plain() bool {
-	switch kind, _, _ := bytes.Cut(o.name, []byte("/")); string(kind) {
+func plain(register, raw []byte) bool {
+	switch kind, _, _ := bytes.Cut(register, []byte("/")); string(kind) {
 	case events.KindCollected:
 		return false
 	case events.KindLog:
-		k, _ := glanceAt(o.raw)
+		k, _ := glanceAt(raw)
 		return string(k.typ) != string(events.LogForked)
 	}
 	return true

@@ -47,7 +47,7 @@ func (a *app) runConverge(words []string) error {
 	if len(sources) < 2 {
 		return usagef("converge compares two logs or more")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(200)) // it is soon over
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // it is soon over
 	c, err := replay.Converge(a.ctx, sources...)
 	if err != nil {
 		return err
