@@ -30,6 +30,9 @@ import (
 func Run(ctx context.Context, r replay.Registry, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{ctx: ctx, registry: r, stdin: stdin, out: bufio.NewWriterSize(stdout, 256<<10), errs: stderr, terminal: isTerminal(stdout)}
 	root := a.root()
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		unquoteFlags(root)
+	}
 	root.SetArgs(unflag(args))
 	root.SetIn(stdin)
 	root.SetOut(a.out)

@@ -8,6 +8,7 @@ import (
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func (a *app) completionCommand() *cobra.Command {
@@ -203,4 +204,15 @@ func roff(text string) string {
 		out.WriteString(line)
 	}
 	return out.String()
+}
+
+// unquoteFlags takes the quotes out of what flags are for, which in a help name
+// the value: a shell shows the words as they are.
+func unquoteFlags(cmd *cobra.Command) {
+	unquote := func(f *pflag.Flag) { _, f.Usage = pflag.UnquoteUsage(f) }
+	cmd.PersistentFlags().VisitAll(unquote)
+	cmd.Flags().VisitAll(unquote)
+	for _, sub := range cmd.Commands() {
+		unquoteFlags(sub)
+	}
 }

@@ -70,6 +70,7 @@ func TestCompletion(t *testing.T) {
 		"state n1 -o ":          "table\njson\njsonl\ncsv\n",
 		"log no/such --node n":  "",
 		"completion ":           "bash\nzsh\nfish\npowershell\n",
+		"log n1 --axi":          "--axis\taxis of time: true (what was so) or known (what this node believed)\n",
 		"bis":                   "bisect\tFind the events that made a condition true or false\n",
 		"log n1 --actor op":     "operator:ada\n",
 		"log n1 --type Node":    "NodeFailed\nNodeJoined\nNodeRemoved\n",
