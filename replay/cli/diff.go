@@ -18,7 +18,7 @@ type diffFlags struct {
 func (a *app) diffCommand() *cobra.Command {
 	var f diffFlags
 	cmd := &cobra.Command{
-		Use:   "diff [LOG] A..B | LOG LOG [--at POINT]",
+		Use:   "diff [LOG...] A..B | LOG LOG [--at POINT]",
 		Short: "Compare two states: of two points, or of two logs",
 		Example: `  clusterkit-replay diff data/n1 14:03..14:10      what those minutes changed
   clusterkit-replay diff data/n1 data/n2           in what two nodes differ
@@ -43,26 +43,21 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	names, points, err := a.diffSides(f, &args)
+	points, err := a.diffPoints(f, &args)
 	if err != nil {
 		return err
 	}
-	var moments [2]*replay.Moment
-	var sources [2]*replay.Source
-	for i, name := range names {
-		if i > 0 && name == names[0] { // once is enough, and all there is of standard input
-			sources[i] = sources[0]
-			continue
-		}
-		if sources[i], err = a.open(name); err != nil {
-			return err
-		}
-		defer sources[i].Close()
-	}
-	if err := replay.SameRedaction(sources[:]...); err != nil {
+	sources, err := a.diffSources(&args)
+	if err != nil {
 		return err
 	}
-	for i, source := range sources {
+	defer closeAll(sources)
+	if err := replay.SameRedaction(sources...); err != nil {
+		return err
+	}
+	var moments [2]*replay.Moment
+	for i := range moments {
+		source := sources[min(i, len(sources)-1)]
 		if moments[i], err = source.StateAt(a.ctx, points[i], axis); err != nil {
 			return err
 		}
@@ -94,29 +89,36 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 	return nil
 }
 
-// diffSides says which two states are compared.
-func (a *app) diffSides(f *diffFlags, args *arguments) (names [2]string, points [2]replay.Point, err error) {
+// twoLogs reports whether two logs are compared, and not two points.
+func (args *arguments) twoLogs() bool {
+	return len(args.logs) == 2 && len(args.ranges) == 0 && len(args.points) <= 1
+}
+
+// diffSources opens the two logs that are compared; or one, or several as one, of
+// which two points are.
+func (a *app) diffSources(args *arguments) ([]*replay.Source, error) {
+	if args.twoLogs() && args.logs[0] != args.logs[1] { // else once is enough, and all there is of standard input
+		return a.openAll(args.logs)
+	}
+	if args.twoLogs() {
+		args.logs = args.logs[:1]
+	}
+	source, err := a.openOne(args)
+	return []*replay.Source{source}, err
+}
+
+// diffPoints says at which two points.
+func (a *app) diffPoints(f *diffFlags, args *arguments) (points [2]replay.Point, err error) {
 	at, err := a.pointFlag("at", f.at)
 	if err != nil {
-		return names, points, err
+		return points, err
 	}
-	points = [2]replay.Point{at, at}
-	switch {
-	case len(args.logs) == 2 && len(args.ranges) == 0 && len(args.points) <= 1:
-		if len(args.points) == 1 {
-			points = [2]replay.Point{args.points[0], args.points[0]}
-		}
-		return [2]string(args.logs), points, nil
-	case len(args.logs) > 1:
-		return names, points, usagef("diff compares two points of one log (A..B), or two logs")
-	}
-	name, err := args.oneLog()
-	if err != nil {
-		return names, points, err
-	}
-	names = [2]string{name, name}
 	points = [2]replay.Point{replay.First(), replay.Head()}
 	switch {
+	case args.twoLogs() && len(args.points) == 1:
+		return [2]replay.Point{args.points[0], args.points[0]}, nil
+	case args.twoLogs():
+		return [2]replay.Point{at, at}, nil
 	case len(args.ranges) == 1 && len(args.points) == 0:
 		r := args.ranges[0]
 		if !r.From.IsZero() {
@@ -128,9 +130,9 @@ func (a *app) diffSides(f *diffFlags, args *arguments) (names [2]string, points 
 	case len(args.points) == 2 && len(args.ranges) == 0:
 		points = [2]replay.Point(args.points)
 	default:
-		return names, points, usagef("diff needs two points (A..B) or two logs")
+		return points, usagef("diff compares two points of one log, or of several as one (A..B), or two logs")
 	}
-	return names, points, nil
+	return points, nil
 }
 
 func (a *app) markText(m replay.Mark) string { return m.Log + " at " + m.Point + a.where(m) }

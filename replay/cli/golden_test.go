@@ -111,6 +111,7 @@ func TestGolden(t *testing.T) {
 			"diff n1 n3 -o json",
 			"diff n1 n1:20..n1:22 -o csv",
 			"diff n2 n3 --at n1:20",
+			"diff n1 n2 n3 first..head --stat",
 			"diff n1 head..head",
 		},
 		"verify.txt": {

@@ -18,11 +18,11 @@ const panel = document.getElementById("panel");
 function quote(s) { return /^[A-Za-z0-9_.\/:=,@%+-]+$/.test(s) ? s : "'" + s.replaceAll("'", "'\\''") + "'"; }
 
 // command fills a template of the header. A view of one node asks that node's
-// log, along its own axis.
+// log, along its own axis; what was so stands in all of them.
 function command(name, values) {
   const v = view(), known = v.source >= 0;
-  const log = header.logs[Math.max(v.source, 0)].quoted;
-  const all = { log, logs: header.logs.map(l => l.quoted).join(" ") };
+  const logs = header.logs.map(l => l.quoted).join(" ");
+  const all = { log: known ? header.logs[v.source].quoted : logs, logs };
   for (const [k, value] of Object.entries(values)) all[k] = quote(String(value));
   const line = header.commands[name].replace(/\{(\w+)\}/g, (_, k) => all[k]);
   return known && name !== "show" ? line + " --axis known" : line;
