@@ -75,12 +75,14 @@ type Coordination struct {
 
 	rebalanceDelay, claimDelay, rankDelay int64
 	removeAfter, degradedDelay, holdDown  int64
+	refuteDelay                           int64
 
 	begun     int64 // when the first cluster was observed, if observed
 	observed  bool
 	starting  bool // this process waits until membership has settled
 	down      map[string]outage
 	unwell    map[string]int64  // since when nodes call themselves degraded
+	doubts    map[string]int64  // since when nodes are suspected or failed
 	nodes     []projection.Node // of the view before, for the brake
 	brake     brake
 	present   []presence // who may hold partitions, sorted by ID
@@ -121,12 +123,13 @@ type sight struct {
 
 // New returns the memory of node self, which has observed nothing yet.
 func New(self string, o Options) *Coordination {
-	return &Coordination{self: self, opt: o, down: make(map[string]outage), unwell: make(map[string]int64), idleUntil: math.MinInt64,
+	return &Coordination{self: self, opt: o, down: make(map[string]outage), unwell: make(map[string]int64), doubts: make(map[string]int64), idleUntil: math.MinInt64,
 		rebalanceDelay: millis(o.RebalanceDelay, 60*time.Second),
 		claimDelay:     millis(o.ClaimDelay, 200*time.Millisecond),
 		rankDelay:      millis(o.RankDelay, 2*time.Second),
 		removeAfter:    removeAfter(o.RemoveAfter),
 		holdDown:       millis(o.HoldDown, 5*time.Second),
+		refuteDelay:    millis(o.RefuteDelay, time.Second),
 		degradedDelay:  millis(o.DegradedDelay, 60*time.Second)}
 }
 
@@ -140,6 +143,7 @@ func (c *Coordination) Observe(cluster *projection.Cluster, now int64) {
 	if !c.observed || sight.coordinator != c.seen.coordinator || sight.term != c.seen.term {
 		c.restless = true
 	}
+	c.observeDoubts(cluster, now)
 	c.observeNodes(cluster, now)
 	c.observeHealth(cluster, now)
 	c.observeRole(cluster, now)
@@ -271,6 +275,9 @@ func (c *Coordination) observeRole(cluster *projection.Cluster, now int64) {
 	vacant := !ok || !eligible(cluster, n) && (n.Status != projection.StatusSuspected || ill(cluster, n)) || n.Draining
 	if vacant && !c.isVacant {
 		c.vacant = now
+		if ok {
+			c.vacant = max(now, c.convicted(n))
+		}
 	}
 	c.isVacant = vacant
 }

@@ -53,6 +53,10 @@
 //	                                             nobody is suspected and no
 //	                                             copy waits for its node
 //
+// A node counts as failed when it has been suspected or failed for RefuteDelay, in
+// the eyes of this one: a verdict out of the blue, as of the smaller part of a split
+// when that ends, is about to be refuted. The same is true of the coordinator.
+//
 // A suspected node is an owner like any other. A copy whose node is down longer
 // than RebalanceDelay stays in the list while there is no node to replace it.
 // Moving for balance follows a change of membership (or of the coordinator), so

@@ -36,6 +36,10 @@ type Options struct {
 	// neither claims nor assigns: what the others did meanwhile is on its way.
 	// Default: 5 s.
 	HoldDown time.Duration
+	// RefuteDelay is how long a node must have been suspected or failed, in the
+	// eyes of this one, before its failure has consequences. Default: 1 s, which
+	// suspicion takes anyway: only a verdict that comes out of the blue waits.
+	RefuteDelay time.Duration
 	// Alone says that this process was started without knowing of other nodes:
 	// it is the first of a new cluster, unless its data says otherwise.
 	Alone bool

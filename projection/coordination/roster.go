@@ -53,6 +53,9 @@ func (c *Coordination) rosterAt(cluster *projection.Cluster, lists [][]string, n
 		switch {
 		case goneForGood(n):
 			m.standing = gone
+		case now < c.convicted(n):
+			m.standing = doubtful
+			next = min(next, c.convicted(n))
 		case isDown(n):
 			m.standing = overdue
 			if due := c.downSince(n.ID, n.Incarnation, now) + c.rebalanceDelay; now < due {

@@ -74,6 +74,9 @@ func (s *sim) start(id, zone string, weight uint32, alone bool) *node {
 	}
 	opt := s.opt
 	opt.Alone = alone
+	if opt.RefuteDelay == 0 {
+		opt.RefuteDelay = -1 // here nodes fail without having been suspected
+	}
 	n.running, n.zone, n.weight = true, zone, weight
 	n.started = events.NewTimestamp(s.now, 0)
 	n.coordination, n.minority, n.held = coordination.New(id, opt), false, 0
@@ -241,7 +244,8 @@ func (s *sim) checkOwned(n *node, cluster *projection.Cluster) {
 	runs, takers := map[string]bool{}, 0
 	for _, m := range cluster.Nodes {
 		alive := m.Status == projection.StatusAlive
-		runs[m.ID] = alive || m.Status == projection.StatusSuspected || m.Status == projection.StatusLeaving
+		runs[m.ID] = alive || m.Status == projection.StatusSuspected || m.Status == projection.StatusLeaving ||
+			s.opt.RefuteDelay > 0 && m.Status == projection.StatusFailed // it may be about to refute
 		if alive && !m.Draining && m.Degraded == "" {
 			takers++
 		}
