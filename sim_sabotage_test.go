@@ -3,6 +3,8 @@ package clusterkit
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -22,19 +24,30 @@ const (
 	sabotageFastClock          // events from a clock that is ahead are dropped
 	sabotageAge                // a tombstone is collected for its age alone
 	sabotageApart              // the vector is saved at another moment than the state
+	sabotageLate               // values are forgotten up to now, not up to the floor that was announced
+	sabotageOpen               // the logs of who was removed and is forgotten are not closed
+	sabotageUnheard            // a member that is not known to have heard of the floor is not waited for
+	sabotageDeaf               // a removed node does not heed that it is told so
+	sabotageDrain              // an order to drain takes the place of a removal
 )
 
 var sabotages = []struct {
 	sabotage sabotage
 	name     string
+	from     uint64 // where to begin, for none of many before finds it: SIMULATION.md says how many
 }{
-	{sabotageReplace, "a received state replaces the own one"},
-	{sabotageGaps, "gaps are accepted"},
-	{sabotageSendFirst, "sent before it is synced"},
-	{sabotageNoChain, "the chain is not checked"},
-	{sabotageFastClock, "events of a fast clock are dropped"},
-	{sabotageAge, "a tombstone is collected for its age alone"},
-	{sabotageApart, "the vector is saved apart from the state"},
+	{sabotageReplace, "a received state replaces the own one", 1},
+	{sabotageGaps, "gaps are accepted", 1},
+	{sabotageSendFirst, "sent before it is synced", 1},
+	{sabotageNoChain, "the chain is not checked", 1},
+	{sabotageFastClock, "events of a fast clock are dropped", 1},
+	{sabotageAge, "a tombstone is collected for its age alone", 1},
+	{sabotageApart, "the vector is saved apart from the state", 1},
+	{sabotageLate, "forgotten up to now, not up to the announced floor", 830},
+	{sabotageOpen, "logs of who was removed are not closed", 1910},
+	{sabotageUnheard, "who has not heard of the floor is not waited for", 720},
+	{sabotageDeaf, "who was removed does not heed it", 350},
+	{sabotageDrain, "an order to drain undoes a removal", 304040},
 }
 
 // ingest is replica.ingest, or a bad imitation of it.
@@ -74,6 +87,49 @@ func (s sabotage) ingest(r *replica, wall int64, batch []events.Event) ingested 
 		return in
 	}
 	return r.ingest(wall, batch)
+}
+
+// forget is replica.forget, or a bad imitation of it.
+func (s sabotage) forget(r *replica, now, wall, forkedAt int64, inStep func(node string) int64) error {
+	always := func(string) int64 { return never }
+	switch s {
+	case sabotageAge:
+		return r.forget(now, wall, simForgetAfter, -never, always)
+	case sabotageUnheard:
+		return r.forget(now, wall, simForgetAfter, forkedAt, always)
+	}
+	if err := r.forget(now, wall, simForgetAfter, forkedAt, inStep); err != nil || s != sabotageOpen && s != sabotageLate {
+		return err
+	}
+	i := slices.IndexFunc(r.staged, func(e events.Event) bool { return e.Type == events.TombstonesCollected })
+	if i < 0 {
+		return nil
+	}
+	e := r.staged[i]
+	p, err := e.Payload()
+	if err != nil {
+		return err
+	}
+	body := p.(*events.Collection)
+	switch {
+	case s == sabotageOpen && body.Kind == events.KindNode:
+		for i, text := range body.Nodes {
+			body.Nodes[i] = strings.ReplaceAll(text, "!", "")
+		}
+	case s == sabotageLate && body.Kind == events.KindValue:
+		now := r.state.Vector()
+		floor, _, _ := r.state.Tombstones()
+		body = projection.Forget(body.Kind, max(floor, body.Floor), r.atLeast(now), r.state.Stable(now), r.state.Authors(), body.Reason)
+	default:
+		return nil
+	}
+	r.unstage(i)
+	again := events.Event{Type: e.Type, Register: e.Register, Version: e.Version, Cause: e.Cause, Body: events.Encode(body)}
+	if body.Kind == events.KindNode {
+		again.Register = events.GoneRegister(body.Nodes)
+	}
+	_, err = r.emit(wall, again)
+	return err
 }
 
 // simHeads returns a state that claims a head and knows nothing else: what a

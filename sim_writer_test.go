@@ -522,11 +522,7 @@ func (p *simProc) forgetLater() {
 		}
 		p.forgetLater()
 		p.do(func(r *replica, wall int64) error {
-			forkedAt, inStep := p.forgotten, p.peers.equalAt
-			if p.world.sabotage == sabotageAge {
-				forkedAt, inStep = -never, func(string) int64 { return never }
-			}
-			return r.forget(p.now(), wall, simForgetAfter, forkedAt, inStep)
+			return p.world.sabotage.forget(r, p.now(), wall, p.forgotten, p.peers.equalAt)
 		}, func(error) {})
 	})
 }
