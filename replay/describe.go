@@ -96,6 +96,9 @@ func describeAssignment(e *events.Event, p *events.Assignment) string {
 
 // because joins why something was done, as a code, and the same in words.
 func because(trigger, reason string) string {
+	if strings.HasPrefix(reason, trigger+": ") { // of the first of several changes
+		return reason
+	}
 	if trigger != "" && reason != "" {
 		return trigger + ": " + reason
 	}

@@ -67,6 +67,9 @@ func Show(ctx context.Context, p Point, sources ...*Source) (*Exhibit, error) {
 		if x, err = s.show(ctx, p); err == nil {
 			break
 		}
+		if len(sources) > 1 {
+			err = fmt.Errorf("%s: %w", s.Name, err)
+		}
 		failed = errors.Join(failed, err)
 	}
 	if x == nil {

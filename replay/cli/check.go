@@ -20,9 +20,9 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&rules.Unowned, "unowned", 10*time.Second, "how long a partition may have no live owner")
-	flags.DurationVar(&rules.Short, "short", 5*time.Minute, "how long it may have fewer copies than it could")
-	flags.IntVar(&rules.Moves, "moves", 6, "how often a primary or a status may change within the window")
-	flags.DurationVar(&rules.Window, "window", 10*time.Minute, "that window")
+	flags.DurationVar(&rules.Short, "short", 5*time.Minute, "how long a partition may have fewer copies than it could")
+	flags.IntVar(&rules.Moves, "moves", 6, "how often, `N` times, a primary or a status may change within the window")
+	flags.DurationVar(&rules.Window, "window", 10*time.Minute, "the window in which --moves counts")
 	return cmd
 }
 

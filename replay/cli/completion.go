@@ -16,12 +16,17 @@ func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion " + strings.Join(shells, "|"),
 		Short: "Print a script that completes commands, flags and names from the log",
-		Long: `In bash the script needs the package bash-completion, of version 2, to be loaded before it. In zsh the directory
-must be in fpath when compinit runs. Names of nodes, partitions, types, operators and events are those of the LOG
-that the command line names already, or of the current directory.`,
-		Example: `  source <(clusterkit-replay completion bash)
-  clusterkit-replay completion zsh > "${fpath[1]}/_clusterkit-replay"
-  clusterkit-replay completion fish > ~/.config/fish/completions/clusterkit-replay.fish`,
+		Long: `To switch it on for good, with clusterkit-replay in the PATH:
+  bash        the first line above in ~/.bashrc, where the package bash-completion (2) is loaded before it
+  zsh         the second line in ~/.zshrc, after "autoload -U compinit; compinit"
+  fish        the third line in ~/.config/fish/config.fish
+  powershell  in $PROFILE:  clusterkit-replay completion powershell | Out-String | Invoke-Expression
+
+Names of nodes, partitions, types, operators and events are those of the LOG that the command line names
+already, or of the current directory.`,
+		Example: `  source <(clusterkit-replay completion bash)          in bash
+  source <(clusterkit-replay completion zsh)           in zsh
+  clusterkit-replay completion fish | source           in fish`,
 		ValidArgs: shells,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if len(words) != 1 {
@@ -153,7 +158,7 @@ func (a *app) manCommand() *cobra.Command {
 		Use:   "man",
 		Short: "Print the man page",
 		Example: `  clusterkit-replay man | man -l -
-  clusterkit-replay man > /usr/local/share/man/man1/clusterkit-replay.1
+  clusterkit-replay man > clusterkit-replay.1
   clusterkit-replay man | mandoc -T pdf > clusterkit-replay.pdf`,
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if len(words) > 0 {

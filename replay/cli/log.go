@@ -21,8 +21,10 @@ type logFlags struct {
 func (a *app) logCommand() *cobra.Command {
 	var f logFlags
 	cmd := &cobra.Command{
-		Use:   "log [LOG] [A..B]",
+		Use:   "log [LOG...] [A..B]",
 		Short: "Print the events of a log",
+		Long: `Several LOGs are merged: each event once, with a column that says which LOGs hold it.
+What a condition of --where can speak of, bisect --help lists.`,
 		Example: `  clusterkit-replay log data/n1 --since -15m           what happened in the last 15 minutes
   clusterkit-replay log data/n1 --partition 17 -p      every owner of partition 17, and why
   clusterkit-replay log data/n1 -n 20 --type 'Node*'   the newest 20 events about nodes`,

@@ -14,6 +14,8 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show EVENT [LOG...]",
 		Short: "Print one event whole: its bytes, place, chain, causes and effects",
+		Long: `EVENT is one event: n2:77 (node:sequence), @1234 (local index), head or first.
+Of several LOGs it also says which hold it, and when each received it.`,
 		Example: `  clusterkit-replay show n2:77 data/n1                everything about it
   clusterkit-replay show n2:77 data/n1 data/n2 data/n3   and who received it when
   clusterkit-replay show head data/n1                 the newest event`,

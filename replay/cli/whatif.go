@@ -40,8 +40,8 @@ its waits are over. Nothing is written. Exit 1 when a partition would be left wi
 	flags.StringSliceVar(&f.leave, "leave", nil, "these `nodes` leave for good")
 	flags.StringSliceVar(&f.fail, "fail", nil, "these `nodes` fail and do not return")
 	flags.StringSliceVar(&f.drain, "drain", nil, "these `nodes` are drained")
-	flags.StringSliceVar(&f.weights, "weight", nil, "a `node=weight` that changes")
-	flags.IntVar(&f.replication, "replication", 0, "the replication `factor`; 0 leaves it")
+	flags.StringSliceVar(&f.weights, "weight", nil, "`node=weight`: the weight that a node gets")
+	flags.IntVar(&f.replication, "replication", 0, "the replication `factor` that is wanted; 0 leaves it")
 	flags.BoolVar(&f.list, "list", false, "every partition that would change")
 	return cmd
 }
