@@ -36,7 +36,7 @@
 //  3. Fold(all) = Fold(snapshot at any point, then the rest).
 //  4. Merge(Fold(a), Fold(b)) = Fold(a and b). Merge is commutative,
 //     associative and idempotent, so a state can stand in for events that are
-//     no longer kept.
+//     no longer kept. (But see Forks for values that were collected.)
 //
 // From them follows what the digest is for: equal vectors mean equal states.
 // Two nodes with equal vector sums and different state sums have found a bug
@@ -138,4 +138,30 @@
 // then says nothing that could be compared, since another node may hold the
 // other branch, so it leaves the vector sum of the digest; what remains to be
 // compared, and is repaired by Merge, is the state.
+//
+// Where values are collected as well, the state is not a function of the events
+// alone. Settled and stable name (log, seq), and of a log that has forked that
+// names two events: a write W of the one branch counts as one that the author of
+// a collection A knew, though he knew the other branch. If A.stable does not cover W's
+// place and that of a successor C does, who had A when W came has hidden W, and
+// who had C has not. To name chains as well would not help, since a state
+// knows the chain of the newest event of a log only. To keep what is hidden until
+// no log can fork any more would be to forget nothing. So laws 1, 3 and 4 are
+// without such values; what brings them together is that Merge asks less than
+// Apply: a register that one state has and the other one lacks is dropped if its
+// version is not above the floor of a collection in effect there, whatever
+// the vectors say. Which collections are in effect follows from the heads and from
+// registers that nothing but a larger collection takes away, and these are joined first. Let
+// F be the highest floor once they are the same everywhere. Then for each value
+//
+//	owners up to F, by stamp  <  forgotten  <  owners above F, by stamp
+//
+// is a total order, and Merge takes the larger of two: it is commutative,
+// associative and idempotent again, and no state goes back. So when each
+// has merged with what all others hold twice, all are equal, and so are in the end
+// any that merge two at a time. What that may cost is a write up to F
+// that one branch made and others had hidden: of such a register the forgetting
+// wins. Nobody who has heard of the floor writes below it, so that is a write of a
+// copy that has not, or one of before whose place in its log another event has
+// taken; see what is void, above.
 package projection

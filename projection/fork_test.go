@@ -81,6 +81,59 @@ func TestLawFork(t *testing.T) {
 	})
 }
 
+// Where values are collected and a log has forked, what is merged first may show
+// until all know of the same collections, see the package doc. Then merging is
+// commutative again, and whoever merges with whoever else, all soon hold the same.
+func TestLawForkedValues(t *testing.T) {
+	histories(t, func(t *testing.T, h *history) {
+		k := h.rng.IntN(len(h.origins))
+		trunk := h.origins[k].origin
+		branches := []*origin{trunk, branch(t, trunk, h.rng.IntN(len(trunk.past)+1))}
+		var states []*projection.State
+		for range 4 {
+			h.origins[k].origin = branches[h.rng.IntN(2)]
+			states = append(states, h.fold(t, projection.NewState(), h.interleave(h.nothing(), h.randomCut())))
+		}
+		agree := func(what string) { // of a log known as forked the heads need not be equal
+			for _, s := range states[1:] {
+				if s.Digest() != states[0].Digest() {
+					t.Errorf("%s: digests %s and %s", what, states[0].Digest(), s.Digest())
+				}
+			}
+		}
+		apart := make([]*projection.State, len(states))
+		for i, s := range states {
+			apart[i] = s.Clone()
+		}
+		for range 2 { // first they learn of all collections, then what is left
+			all := states[0].Clone()
+			for _, i := range h.rng.Perm(4) {
+				all.Merge(states[i])
+			}
+			for _, s := range states {
+				s.Merge(all)
+			}
+			for range 4 {
+				ab, ba := states[h.rng.IntN(4)].Clone(), states[h.rng.IntN(4)].Clone()
+				a := ab.Clone()
+				ab.Merge(ba)
+				ba.Merge(a)
+				if ab.Digest() != ba.Digest() {
+					t.Errorf("either way: digests %s and %s", ab.Digest(), ba.Digest())
+				}
+			}
+		}
+		agree("each with all, twice")
+		states = apart
+		apartStill := func(s *projection.State) bool { return s.Digest() != states[0].Digest() }
+		for merges := 0; slices.ContainsFunc(states, apartStill); merges++ {
+			if states[h.rng.IntN(4)].Merge(states[h.rng.IntN(4)]); merges > 300 {
+				t.Fatal("they merge for ever")
+			}
+		}
+	})
+}
+
 // Two branches of a log that bear different collections under one name forget
 // what both say, in whatever order they come; and a snapshot of that can be read.
 func TestBranchesForget(t *testing.T) {
