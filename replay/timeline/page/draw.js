@@ -146,7 +146,30 @@ function shorten(p, s, width) {
   if (measured(p, s) <= width) return s;
   let cut = s;
   while (cut.length > 1 && measured(p, cut + "…") > width) cut = cut.slice(0, -1);
+  if (cut.endsWith("…")) cut = cut.slice(0, -1);
   return cut.length < 3 && s.length > 3 ? "" : cut + "…";
+}
+
+// brief shortens the name of a node by what all of them end and begin with, up to
+// a separator, so that names which differ still do.
+let shared = null;
+
+function brief(p, id, width) {
+  if (measured(p, id) <= width) return id;
+  shared = shared || common(header.nodes.map(n => n.id));
+  const tail = shared.tail ? "…" : "", front = id.slice(0, id.length - shared.tail) + tail;
+  return !shared.head || measured(p, front) <= width ? shorten(p, front, width) : shorten(p, "…" + front.slice(shared.head), width);
+}
+
+function common(names) {
+  if (names.length < 2) return { head: 0, tail: 0 };
+  let head = names[0], tail = names[0];
+  for (const n of names) {
+    while (!n.startsWith(head)) head = head.slice(0, -1);
+    while (!n.endsWith(tail)) tail = tail.slice(1);
+  }
+  const first = tail.search(/[-._]/), length = { head: head.search(/[^-._]*$/), tail: first < 0 ? 0 : tail.length - first };
+  return names.some(n => n.length <= length.head + length.tail) ? { head: 0, tail: 0 } : length;
 }
 
 function draw() {
@@ -328,7 +351,7 @@ function drawPatterns() {
       if (patterned && node >= 7) hatch(pen, x0, y, x1 - x0, h - 1, Math.floor(node / 7));
       pen.fillStyle = theme.back; pen.fillRect(x1 - .5, y, 1, h - 1);
       if (h < 11 || x1 - x0 < 26 || state.owner && header.nodes[node].id !== state.owner) continue;
-      const name = shorten(pen, header.nodes[node].id, x1 - x0 - 8);
+      const name = brief(pen, header.nodes[node].id, x1 - x0 - 8);
       if (name.length < 2) continue;
       const dim = state.differ && state.view > 0, dark = absent(v, node, timeOf(x0 + 10));
       text(pen, name, x0 + 5, y + h / 2, dim ? theme.dim : dark ? "#c9d1d9" : ink(header.nodes[node].colour), "11px system-ui, sans-serif");
@@ -379,7 +402,7 @@ function drawNodes() {
     pen.fillStyle = header.nodes[place].colour;
     pen.fillRect(12, y + h / 2 - 4, 8, 8);
     pen.font = (h < 16 ? "11" : "12") + "px system-ui, sans-serif";
-    text(pen, shorten(pen, id, l.left - 40), 27, y + h / 2, theme.text, pen.font);
+    text(pen, brief(pen, id, l.left - 40), 27, y + h / 2, theme.text, pen.font);
     drawConditions(v.nodes, lane, y + (h < 16 ? 1.5 : 2), h - (h < 16 ? 3 : 4));
   }
   if (l.nodesShown < v.nodes.names.length)
