@@ -130,9 +130,13 @@ func (r *replica) allInStep(since int64, inStep func(node string) int64) bool {
 
 // hearsOfStrangers reports whether a log is known and its owner is not: it has
 // begun to speak, and the news that it is a member has not come yet. It is one
-// to wait for, unless somebody has removed it. When nodes are forgotten it is not, if it bears the name of one that
-// is forgotten and nothing was heard of it since the floor was raised: somebody has
-// brought an old log of it, which is forgotten too.
+// to wait for, unless somebody has removed it, and for however long: that it has
+// been silent for a day does not say that it is gone. It may be a member behind a
+// split, whose writes of that time would be void (history 118308 of the simulator
+// shows it). So an operator decides, with Remove. When nodes are forgotten it is
+// not one to wait for if it bears the name of one that is forgotten and nothing was
+// heard of it since the floor was raised: somebody has brought an old log of it,
+// which is forgotten too.
 func (r *replica) hearsOfStrangers(kind string, floor *events.Event) bool {
 	var settled events.Vector
 	if kind == events.KindNode {
