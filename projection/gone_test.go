@@ -193,3 +193,46 @@ func TestManyLogs(t *testing.T) {
 		t.Fatal("a register of a log is left")
 	}
 }
+
+// TestRemovedTwice: a node that was removed, came back, and was removed again
+// returns in none of its logs, whatever is ordered about it later, as long as that
+// repeats which logs are closed; in a new one it does.
+func TestRemovedTwice(t *testing.T) {
+	a, first, second, third := newOrigin(t, 1, "n1"), newOrigin(t, 2, "n2"), newOrigin(t, 3, "n2"), newOrigin(t, 4, "n2")
+	s := projection.NewState()
+	want := func(when string, want projection.Status) {
+		t.Helper()
+		if n, _ := s.Cluster().Node("n2"); n.Status != want {
+			t.Errorf("%s it is %s, want %s", when, n.Status, want)
+		}
+	}
+	order := func(kind events.Type, version, incarnation uint64) {
+		body := &events.NodeOrder{Node: "n2", Incarnation: incarnation, Log: first.log.String() + "," + second.log.String()}
+		fold(t, s, a.emit(events.Event{Type: kind, Register: events.AdminRegister("n2"), Version: version, Body: events.Encode(body)}))
+	}
+	speak := func(o *origin, incarnation uint64) {
+		fold(t, s, o.emit(events.Event{Type: events.NodeRecovered, Register: events.NodeRegister("n2"), Version: incarnation,
+			Body: events.Encode(&events.NodeRecord{ID: "n2", Addr: "n2:1"})}))
+	}
+	fold(t, s, a.come(1)...)
+	fold(t, s, first.come(1)...)
+	fold(t, s, a.remove("n2", 5, first.log))
+	fold(t, s, second.come(6)...)
+	want("with nothing", projection.StatusAlive)
+	order(events.NodeRemoved, 8, 10)
+	speak(first, 11)
+	want("in its first log", projection.StatusRemoved)
+	speak(second, 12)
+	want("in its second log", projection.StatusRemoved)
+	fold(t, s, third.come(13)...)
+	want("in a new log", projection.StatusAlive)
+	order(events.NodeDrained, 9, 13)
+	want("told to drain", projection.StatusAlive)
+	order(events.NodeUndrained, 10, 13)
+	want("told to drain no longer", projection.StatusAlive)
+	speak(first, 14)
+	want("in its first log, after other orders,", projection.StatusRemoved)
+	if n, _ := s.Cluster().Node("n2"); !n.Closes(first.log) || !n.Closes(second.log) || n.Closes(third.log) {
+		t.Error("other logs are closed than the order says")
+	}
+}
