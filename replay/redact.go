@@ -127,10 +127,7 @@ func (r *Redaction) learn(ctx context.Context, s *Source) error {
 		r.want(first)
 	}
 	var damage *Damage
-	for e, err := range s.feed.entries(ctx, 0) {
-		if err == nil && e.IsEvent() {
-			err = e.load(&r.decoder)
-		}
+	for e, err := range s.Entries(ctx, 0) {
 		switch {
 		case errors.As(err, &damage):
 		case err != nil:
@@ -195,10 +192,7 @@ func (r *Redaction) link(ctx context.Context, s *Source) error {
 		r.take(base)
 	}
 	var damage *Damage
-	for e, err := range s.feed.entries(ctx, 0) {
-		if err == nil && e.IsEvent() {
-			err = e.load(&r.decoder)
-		}
+	for e, err := range s.Entries(ctx, 0) {
 		switch {
 		case errors.As(err, &damage):
 		case err != nil:

@@ -20,7 +20,9 @@ type arguments struct {
 	subjects []string
 }
 
-func (a *app) classify(words []string) (arguments, error) {
+// classify tells the words of a command apart. Each of refuse says what the command
+// does not take.
+func (a *app) classify(words []string, refuse ...func(*arguments) error) (arguments, error) {
 	var args arguments
 	for _, word := range words {
 		if isLog(word) {
@@ -44,6 +46,11 @@ func (a *app) classify(words []string) (arguments, error) {
 			return args, err
 		}
 		args.subjects = append(args.subjects, word)
+	}
+	for _, refused := range refuse {
+		if err := refused(&args); err != nil {
+			return args, err
+		}
 	}
 	return args, nil
 }
@@ -108,6 +115,26 @@ func (args *arguments) noPoints() error {
 func (args *arguments) noRanges() error {
 	if len(args.ranges) > 0 {
 		return usagef("this command takes no range")
+	}
+	return nil
+}
+
+// onlyLogs refuses everything but LOGs.
+func (args *arguments) onlyLogs() error {
+	return firstError(args.onlyRanges(), args.noRanges())
+}
+
+// onlyRanges refuses everything but LOGs and ranges.
+func (args *arguments) onlyRanges() error {
+	return firstError(args.noSubject(), args.noPoints())
+}
+
+// firstError returns the first error that is one.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -25,11 +25,8 @@ All flips are found in one pass, however often the condition changes. Exit 1 whe
 }
 
 func (a *app) runBisect(words []string, where, axisName string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	if where == "" {
@@ -120,14 +117,4 @@ func yesNo(b bool) string {
 		return "true"
 	}
 	return "false"
-}
-
-// firstError returns the first error that is one.
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -44,11 +44,8 @@ broken stays broken. Bundles that are to be compared or merged with each other n
 }
 
 func (a *app) runBundle(f *bundleFlags, words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyLogs)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	key, err := f.secret()
@@ -144,10 +141,7 @@ func (a *app) exportCommand() *cobra.Command {
   clusterkit-replay export incident.bundle#n2 | jq .   one log of a bundle
   clusterkit-replay export data/n1 | ssh host clusterkit-replay verify -`,
 		RunE: func(_ *cobra.Command, words []string) error {
-			args, err := a.classify(words)
-			if err == nil {
-				err = firstError(args.noSubject(), args.noPoints(), args.noRanges())
-			}
+			args, err := a.classify(words, (*arguments).onlyLogs)
 			if err != nil {
 				return err
 			}

@@ -27,11 +27,8 @@ func (a *app) checkCommand() *cobra.Command {
 }
 
 func (a *app) runCheck(rules replay.Rules, words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	if rules.Unowned < 0 || rules.Short < 0 || rules.Moves < 0 || rules.Window < 0 {

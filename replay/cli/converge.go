@@ -32,11 +32,8 @@ Whether all of them can still be read is another question, which verify answers.
 }
 
 func (a *app) runConverge(words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyLogs)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	sources, err := a.openAll(args.logs)

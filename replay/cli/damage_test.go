@@ -31,17 +31,7 @@ var stride = flag.Int("stride", 7, "which bytes TestEveryFlippedByte flips: ever
 // pass, and log must print what is intact and not exit 0. With
 // -stride 1 it takes its time and flips every byte.
 func TestEveryFlippedByte(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		h := replaytest.New(t, dir)
-		n := h.Node("n1")
-		n.Join("first node")
-		for len(n.Events()) < 60 {
-			n.Set("k", "v")
-		}
-		h.Close()
-	})
-	t.Chdir(dir)
+	oneNode(t, 60)
 	if code, _, errs := run("verify", "n1"); code != 0 {
 		t.Fatal("the undamaged log is refused:", errs)
 	}
@@ -90,17 +80,7 @@ func write(t *testing.T, file string, b []byte) {
 // no mark of a clean close: what is whole is printed, and a torn tail is no
 // damage.
 func TestEveryCut(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		h := replaytest.New(t, dir)
-		n := h.Node("n1")
-		n.Join("first node")
-		for len(n.Events()) < 8 {
-			n.Set("k", "v")
-		}
-		h.Close()
-	})
-	t.Chdir(dir)
+	oneNode(t, 8)
 	os.Remove("n1/CLEAN")
 	os.Remove("n1/cluster-state.json") // it would prove that more had been there
 	files := segmentsOf(t, "n1")
@@ -127,17 +107,7 @@ func TestEveryCut(t *testing.T) {
 func TestMissingSegment(t *testing.T) {
 	for name, which := range map[string]int{"first": 0, "middle": 1, "last": -1} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				h := replaytest.New(t, dir)
-				n := h.Node("n1")
-				n.Join("first node")
-				for len(n.Events()) < 150 {
-					n.Set("k", "v")
-				}
-				h.Close()
-			})
-			t.Chdir(dir)
+			oneNode(t, 150)
 			files := segmentsOf(t, "n1")
 			if which < 0 {
 				which = len(files) - 1

@@ -52,11 +52,8 @@ before that event.`,
 }
 
 func (a *app) runFollow(f *followFlags, words, run []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyLogs)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	name, err := args.oneLog()

@@ -27,6 +27,23 @@ func incident(t *testing.T) {
 	t.Chdir(dir)
 }
 
+// oneNode writes a log n1 of so many events into the working directory, which is
+// one of its own for the rest of the test.
+func oneNode(t *testing.T, events int) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n := h.Node("n1")
+		n.Join("first node")
+		for len(n.Events()) < events {
+			n.Set("k", "v")
+		}
+		h.Close()
+	})
+	t.Chdir(dir)
+}
+
 // run runs one command in this process.
 func run(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer

@@ -37,11 +37,8 @@ What a condition of --where can speak of, bisect --help lists.`,
 }
 
 func (a *app) runLog(f *logFlags, words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	q, err := a.query(&f.filterFlags, &args)

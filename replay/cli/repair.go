@@ -30,11 +30,8 @@ Exit 0 when nothing is lost, 1 when something is.`,
 }
 
 func (a *app) runRepair(words []string, to string, from []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyLogs)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	if len(args.logs) != 1 || to == "" {

@@ -4,28 +4,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	eventlog "github.com/skshohagmiah/clusterkit/log"
 	"github.com/skshohagmiah/clusterkit/projection"
-	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
 
 // TestHistoryNotKept asks for what retention has removed: that is not enough
 // evidence, and no damage. With an archive nothing is gone.
 func TestHistoryNotKept(t *testing.T) {
 	for _, archived := range []bool{false, true} {
-		dir := t.TempDir()
-		synctest.Test(t, func(t *testing.T) {
-			h := replaytest.New(t, dir)
-			n := h.Node("n1")
-			n.Join("first node")
-			for len(n.Events()) < 300 {
-				n.Set("k", "v")
-			}
-			h.Close()
-		})
-		t.Chdir(dir)
+		oneNode(t, 300)
 		commands := []string{"state n1 --at @20 -o json", "log n1 @2..@30 -o jsonl", "blame value/k n1 --at @40", "show @20 n1"}
 		before := make(map[string]string)
 		for _, command := range commands {
@@ -36,7 +24,7 @@ func TestHistoryNotKept(t *testing.T) {
 			before[command] = out
 		}
 		files := len(segmentsOf(t, "n1"))
-		removeOld(t, filepath.Join(dir, "n1"), archived)
+		removeOld(t, "n1", archived)
 		if n := len(segmentsOf(t, "n1")); n >= files || n != 2 {
 			t.Fatalf("%d segments, there were %d", n, files)
 		}

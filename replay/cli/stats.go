@@ -29,11 +29,8 @@ func (a *app) statsCommand() *cobra.Command {
 }
 
 func (a *app) runStats(f *filterFlags, by string, words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	if !slices.Contains(replay.Groupings, by) {

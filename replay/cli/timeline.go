@@ -44,11 +44,8 @@ The format follows from the name: .html, .svg, .trace.json (Perfetto), .json.`,
 }
 
 func (a *app) runTimeline(f *timelineFlags, words []string) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints()); err != nil {
 		return err
 	}
 	if f.where != "" {

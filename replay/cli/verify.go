@@ -23,11 +23,8 @@ func (a *app) verifyCommand() *cobra.Command {
 }
 
 func (a *app) runVerify(words []string, strict bool) error {
-	args, err := a.classify(words)
+	args, err := a.classify(words, (*arguments).onlyLogs)
 	if err != nil {
-		return err
-	}
-	if err := firstError(args.noSubject(), args.noPoints(), args.noRanges()); err != nil {
 		return err
 	}
 	if len(args.logs) == 0 {
