@@ -26,7 +26,7 @@ func TestForeseeComesTrue(t *testing.T) {
 		id := fmt.Sprintf("n%d", 1+r.IntN(len(before.Nodes)-1)) // not the coordinator
 		var change coordination.Change
 		var happen func()
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0:
 			change.Join = []placement.Node{{ID: "new", Zone: "z1", Weight: 2}}
 			happen = func() { s.start("new", "z1", 2, false) }
@@ -39,6 +39,14 @@ func TestForeseeComesTrue(t *testing.T) {
 		case 3:
 			change.Drain = []string{id}
 			happen = func() { s.order("n0", id, events.NodeDrained) }
+		case 4:
+			weight := 1 + r.IntN(4)
+			change.Weights = map[string]int{id: weight}
+			happen = func() {
+				s.nodes[id].weight = uint32(weight)
+				s.speak(s.nodes[id], events.NodeUpdated, 0, "")
+				s.settle()
+			}
 		}
 		plan, err := coordination.Foresee(before, change)
 		if err != nil {
