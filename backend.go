@@ -88,7 +88,7 @@ func (ck *ClusterKit) admit(ctx context.Context, k *knowledge, req *transport.Jo
 }
 
 // Sync takes what a peer brings and answers with what it lacks. A removed node
-// may bring nothing, but it may ask, and gets the state, which says so.
+// may bring nothing, but it may ask: so it finds the event that removed it.
 func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transport.SyncResponse, error) {
 	ck := b.ck()
 	if err := ck.gone(); err != nil {
@@ -119,6 +119,8 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 	c := claim{digest: req.Digest, given: req.HasVector, heads: req.Vector, within: req.Within, buckets: req.Buckets}
 	if removed == nil {
 		ck.noteClaim(ctx, k, req)
+	} else { // it is believed that its own log has forked, or the state that it gets would hide that from it
+		ck.sawForks(ctx, forksOf(req.FromLog, k.forks(req.Vector)))
 	}
 	if in.void > 0 { // tell the peer so, or it would send them for ever
 		ck.metrics.FullTransfer(metrics.TransferForked)
@@ -132,7 +134,9 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 		return resp, nil
 	}
 	resp.HasVector = true
-	if removed != nil { // it wants to see that; the order may stand in a log that has forked, which no range brings
+	if removed != nil && req.Digest.Forked+k.digest.Forked > 0 {
+		// It wants to see that, and the order may stand in a log that has forked, of
+		// which no range brings it. Where none has, ranges show whether one did.
 		ck.metrics.FullTransfer(metrics.TransferRemoved)
 		return ck.answerWithState(ctx, resp)
 	}
@@ -155,6 +159,7 @@ func (b *backend) Sync(ctx context.Context, req *transport.SyncRequest) (*transp
 		ck.metrics.FullTransfer(metrics.TransferCompacted)
 		return ck.answerWithState(ctx, resp)
 	}
+	ck.sawForks(ctx, severed(resp.Events, req.Vector))
 	ck.metrics.SyncSentEvents(len(resp.Events))
 	return resp, err
 }

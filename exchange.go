@@ -76,7 +76,7 @@ func (ck *ClusterKit) exchange(ctx context.Context, to target, m mode) error {
 			return err
 		}
 		in, err := ck.takeAnswer(ctx, to, k, asked, &c, resp)
-		if err != nil || resp.Code == transport.CodeEqual {
+		if err != nil || resp.Code == transport.CodeEqual || m == look && len(resp.Snapshot) > 0 {
 			return err
 		}
 		// Who sends what is void here does not know that its log has forked, and

@@ -161,6 +161,26 @@ func (k *knowledge) forks(theirs []events.Head) []events.Head {
 	return forks
 }
 
+// forksOf returns those of one log.
+func forksOf(log events.LogID, forks []events.Head) []events.Head {
+	return slices.DeleteFunc(forks, func(h events.Head) bool { return h.Log != log })
+}
+
+// severed returns where events that a peer is sent do not go on from what it says
+// it holds: it has another branch of that log. Who has not spoken yet cannot
+// record that, and takes nothing of such a range.
+func severed(batch []events.Event, held []events.Head) []events.Head {
+	var forks []events.Head
+	for i := range batch {
+		e := &batch[i]
+		at, ok := find(held, e.Log)
+		if ok && held[at].Seq+1 == e.Seq && !e.Links(held[at].Chain) {
+			forks = append(forks, held[at])
+		}
+	}
+	return forks
+}
+
 // answer is what a node has to say to the claim of a peer.
 type answer struct {
 	equal      bool   // nothing to say

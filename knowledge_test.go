@@ -101,3 +101,43 @@ func checkRaise(t *testing.T, r *rand.Rand, have []events.Head) {
 		}
 	}
 }
+
+// TestSevered: who sends a range that does not go on from what the receiver says
+// it holds has found a fork; a gap, or what it has already, says nothing.
+func TestSevered(t *testing.T) {
+	log, other := events.LogID{0: 1}, events.LogID{0: 2}
+	var past []events.Event
+	chain := events.Genesis(log)
+	for seq := range uint64(4) {
+		e, err := events.Seal(events.Event{Log: log, Seq: seq + 1, Time: events.NewTimestamp(1_700_000_000_000, uint16(seq)), Type: "app/x"}, chain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		past, chain = append(past, e), e.Chain
+	}
+	head := func(seq int, chain events.Chain) []events.Head {
+		return []events.Head{{Log: log, Seq: uint64(seq), Chain: chain}, {Log: other, Seq: 9}}
+	}
+	odd := events.Chain{0: 1}
+	for _, c := range []struct {
+		name  string
+		batch []events.Event
+		held  []events.Head
+		forks int
+	}{
+		{"it goes on", past[2:], head(2, past[1].Chain), 0},
+		{"from another branch", past[2:], head(2, odd), 1},
+		{"a gap", past[3:], head(2, odd), 0},
+		{"known already", past[1:], head(4, odd), 0},
+		{"all of a log of which nothing is held", past, head(2, odd)[1:], 0},
+		{"who says nothing", past, nil, 0},
+	} {
+		if got := severed(c.batch, c.held); len(got) != c.forks || c.forks > 0 && got[0] != c.held[0] {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	forks := []events.Head{{Log: other}, {Log: log}}
+	if got := forksOf(log, forks); len(got) != 1 || got[0].Log != log {
+		t.Errorf("of one log: %v", got)
+	}
+}

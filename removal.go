@@ -174,9 +174,10 @@ func (ck *ClusterKit) expel(told string) {
 // and reports whether that is true. The answer alone is no evidence: anything
 // may have come to be at the address of a member that is gone, and without
 // Options.Secret or Options.TLS anybody can say 410. So this node asks who says
-// so for its state, bringing nothing, and stops when the removal is in it. The
-// events would not do: the order may stand in a log that is known here as forked,
-// of which no event is taken any more. That is as much as any other news is
+// so for the events that it lacks, bringing nothing, and stops when the removal
+// is among them: as part of a log whose chain goes on from what is held here,
+// or in the state of a member that keeps no such events any more, or where a log
+// has forked, of which no event is taken. That is as much as any other news is
 // believed for.
 func (ck *ClusterKit) heed(ctx context.Context, err error, at target) bool {
 	var e *transport.Error

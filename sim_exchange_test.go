@@ -74,7 +74,7 @@ func (x *simExchange) next() {
 		}
 		resp := answer.(*transport.SyncResponse)
 		x.take(k, asked, &c, resp, func(in taken, err error) {
-			if err != nil || resp.Code == transport.CodeEqual {
+			if err != nil || resp.Code == transport.CodeEqual || x.m == look && len(resp.Snapshot) > 0 {
 				x.done(err)
 				return
 			}
@@ -239,7 +239,10 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 	case c.given:
 		p.peers.raiseHas(req.From, req.Vector)
 	}
-	if c.given && !removed {
+	switch {
+	case c.given && removed:
+		forks = forksOf(req.FromLog, k.forks(req.Vector))
+	case c.given:
 		forks = k.forks(req.Vector)
 	}
 	p.sawForks(forks, func() {
@@ -256,7 +259,7 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			return
 		}
 		resp.HasVector = true
-		if removed {
+		if removed && req.Digest.Forked+k.digest.Forked > 0 {
 			p.answerWithState(resp, reply)
 			return
 		}
@@ -280,7 +283,7 @@ func (p *simProc) answerSync(req *transport.SyncRequest, in ingested, reply func
 			return
 		}
 		p.world.progresses(a.spans, resp.Events, resp.More)
-		reply(resp, nil)
+		p.sawForks(severed(resp.Events, req.Vector), func() { reply(resp, nil) })
 	})
 }
 

@@ -94,7 +94,7 @@ func (p *simProc) toldRemoved(from *transport.Header, req any) error {
 // heed looks whether it is true that this node was removed, and stops if it is.
 func (p *simProc) heed(err error, at target, then func(removed bool)) {
 	var e *transport.Error
-	if p.verifying || !errors.As(err, &e) || e.Code != transport.ErrorRemoved || p.world.sabotage == sabotageDeaf {
+	if p.verifying || p.expelled || !errors.As(err, &e) || e.Code != transport.ErrorRemoved || p.world.sabotage == sabotageDeaf {
 		then(false)
 		return
 	}
