@@ -308,6 +308,7 @@ func (ck *ClusterKit) heal() {
 			lost = append(lost, n.Addr)
 		case projection.StatusLeft:
 			left = append(left, n.Addr)
+		case projection.StatusRemoved: // at a known address somebody may be, if only to say that it is the other way round
 		default:
 			members[n.Addr] = true
 		}

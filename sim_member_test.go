@@ -237,9 +237,11 @@ func (p *simProc) heal() {
 	var lost, strange []string
 	for i := range p.k.cluster.Nodes {
 		n := &p.k.cluster.Nodes[i]
-		if n.Status == projection.StatusFailed || n.Status == projection.StatusLeft {
+		switch n.Status {
+		case projection.StatusFailed, projection.StatusLeft:
 			lost = append(lost, n.Addr)
-		} else {
+		case projection.StatusRemoved:
+		default:
 			members[n.Addr] = true
 		}
 	}
