@@ -232,9 +232,6 @@ func (w *simWorld) opAssign(o simOp) bool {
 func (w *simWorld) orderNode(n uint64, t events.Type, node string) bool {
 	return w.command(n, func(r *replica, wall int64) (*events.Event, error) {
 		if t != events.NodeRemoved {
-			if w.sabotage == sabotageDrain {
-				return r.write(wall, events.Event{Type: t, Register: events.AdminRegister(node), Body: events.Encode(&events.NodeOrder{Node: node})})
-			}
 			return r.order(wall, t, node, "operator:x", "test")
 		}
 		v, ok := r.state.Cluster().Node(node)

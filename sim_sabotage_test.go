@@ -28,7 +28,6 @@ const (
 	sabotageOpen               // the logs of who was removed and is forgotten are not closed
 	sabotageUnheard            // a member that is not known to have heard of the floor is not waited for
 	sabotageDeaf               // a removed node does not heed that it is told so
-	sabotageDrain              // an order to drain takes the place of a removal
 )
 
 var sabotages = []struct {
@@ -47,7 +46,6 @@ var sabotages = []struct {
 	{sabotageOpen, "logs of who was removed are not closed", 1910},
 	{sabotageUnheard, "who has not heard of the floor is not waited for", 720},
 	{sabotageDeaf, "who was removed does not heed it", 350},
-	{sabotageDrain, "an order to drain undoes a removal", 304040},
 }
 
 // ingest is replica.ingest, or a bad imitation of it.
