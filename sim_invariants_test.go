@@ -25,14 +25,21 @@ type simLedger struct {
 	newest   map[events.LogID]events.Head
 	states   map[simVector]events.Sum
 	tokens   map[projection.Token]string
-	heard    []*knowledge // what each knew who collected tombstones, when it did
-	flaps    int          // accusations
+	heard    []simHeard // by each who collected tombstones
+	flaps    int        // accusations
 
 	changes, assigned int // events about nodes, and about partitions
 
 	checkpointed map[events.Digest]bool // states that were written and read
 
 	commits int
+}
+
+// simHeard is what was known when somebody collected tombstones: to it, and to
+// any disk at all.
+type simHeard struct {
+	k    *knowledge
+	kept events.Vector
 }
 
 type simVector struct {
@@ -78,7 +85,7 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 // role without a majority.
 func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
 	if e.Type == events.TombstonesCollected && e.Log == p.r.log && p.r.spoken {
-		l.heard = append(l.heard, p.k)
+		l.heard = append(l.heard, simHeard{k: p.k, kept: w.keptAnywhere()})
 	}
 	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
 		return // of somebody else, or given back
@@ -427,12 +434,28 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 // longer than news takes; a copy that ran alone for a day has not heard of much.
 // Nor is anybody waited for who was removed, or who bears the name of another
 // that is in step: the second process of a name, or the first that was restored
-// from a backup, had written what nobody knew.
+// from a backup, had written what nobody knew. And nobody can wait for what is on
+// no disk: it was lost with the one it stood on, and only a request was left that
+// came a day later.
 func (w *simWorld) unheardOf(id events.ID) bool {
-	return slices.ContainsFunc(w.ledger.heard, func(k *knowledge) bool {
-		seq := k.seq(id.Log)
-		return seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq && (w.mayFork(id.Log) || w.ledger.wasRemoved(w.ledger.owner[id.Log]))
+	return slices.ContainsFunc(w.ledger.heard, func(h simHeard) bool {
+		seq := h.k.seq(id.Log)
+		return seq == 0 || w.ledger.hadLeft(id.Log, seq) || seq < id.Seq &&
+			(h.kept[id.Log] < id.Seq || w.mayFork(id.Log) || w.ledger.wasRemoved(w.ledger.owner[id.Log]))
 	})
+}
+
+// keptAnywhere returns what stands on the disks that there are.
+func (w *simWorld) keptAnywhere() events.Vector {
+	kept := events.Vector{}
+	for _, h := range w.hosts {
+		for _, of := range []events.Vector{h.disk.heads, h.disk.acked} {
+			for log, seq := range of {
+				kept[log] = max(kept[log], seq)
+			}
+		}
+	}
+	return kept
 }
 
 // wasRemoved reports whether anybody ever removed a node: it may have come back
