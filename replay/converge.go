@@ -126,12 +126,20 @@ func (c *Convergence) agree(ctx context.Context, sources []*Source) bool {
 			return false
 		}
 	}
-	each(sources, func(i int, _ *Source) { endings[i].plain = endings[i].sum() })
+	first, same := endings[0], make([]bool, len(endings))
+	each(sources, func(i int, _ *Source) {
+		if i == 0 {
+			same[i] = first.sum()
+		} else {
+			same[i] = endings[i].ownersAre(first)
+		}
+	})
 	names := new(Names)
 	for i, t := range endings {
-		if !t.plain || t.digest != endings[0].digest || sources[i].incomplete() != nil {
+		if !same[i] || sources[i].incomplete() != nil {
 			return false
 		}
+		t.digest = first.digest
 		c.Sides[i] = Side{Mark: t.mark(sources[i].Name), Node: sources[i].Node(), Cluster: cmp.Or(t.cluster(), sources[i].ClusterName())}
 		t.learn(names)
 	}

@@ -26,7 +26,7 @@ import (
 // forgotten, a log that has forked, a gap) has no ending, and is folded.
 type ending struct {
 	heads  []projection.LogHead // sorted by log
-	recent int                  // the head of the last event
+	recent [64]int              // where the heads of the last events are, by a hash of their log
 	owners []owner
 	names  []byte // of the registers
 	slots  []slot // by the hash of the register; a power of two
@@ -36,7 +36,6 @@ type ending struct {
 	whole  bool   // there are no segments before
 	index  uint64 // of the last record
 	digest events.Digest
-	plain  bool // which sum finds out
 }
 
 // slot says where an owner is: the lower half is its place among them, plus 1, and
@@ -56,7 +55,7 @@ type owner struct {
 // ending.
 func (s *Source) ending(ctx context.Context) *ending {
 	segments := s.feed.segments()
-	t := &ending{seed: maphash.MakeSeed(), slots: make([]slot, 1<<14), first: segments[len(segments)-1].first, whole: len(segments) == 1}
+	t := &ending{seed: maphash.MakeSeed(), slots: newSlots(1 << 14), first: segments[len(segments)-1].first, whole: len(segments) == 1}
 	if d, ok := s.feed.(*directory); ok {
 		if d.newest(t.record) {
 			return t
@@ -110,9 +109,9 @@ func (t *ending) begin(b []byte) bool {
 	}
 	t.owners, t.names = make([]owner, 0, outline.Size()/96+64), make([]byte, 0, outline.Size()/8+1024)
 	var before []byte
+	var k sketch
 	for raw := range outline.Owners() {
-		k, ok := sketchOf(raw)
-		if !ok || bytes.Compare(before, k.register) >= 0 {
+		if !k.read(raw) || bytes.Compare(before, k.register) >= 0 {
 			return false
 		}
 		before = k.register
@@ -124,8 +123,8 @@ func (t *ending) begin(b []byte) bool {
 
 // take takes up an event, and reports whether it is a plain one.
 func (t *ending) take(raw []byte) bool {
-	k, ok := sketchOf(raw)
-	if !ok {
+	var k sketch
+	if !k.read(raw) {
 		return false
 	}
 	h := t.head(k.log)
@@ -141,7 +140,8 @@ func (t *ending) take(raw []byte) bool {
 	if o == nil {
 		o = t.add(hash, k.register)
 	} else if o.version >= k.version {
-		owner, _ := sketchOf(o.raw)
+		var owner sketch
+		owner.read(o.raw)
 		if c := owner.stamp().Compare(k.stamp()); c >= 0 {
 			return c > 0 // else it is one name for two events
 		}
@@ -165,14 +165,15 @@ func (t *ending) keep(n int) []byte {
 
 // head returns the head of a log, which is that of nothing when it is new.
 func (t *ending) head(log events.LogID) *projection.LogHead {
-	if t.recent < len(t.heads) && t.heads[t.recent].Log == log {
-		return &t.heads[t.recent]
+	recent := &t.recent[(binary.LittleEndian.Uint64(log[:])^binary.LittleEndian.Uint64(log[8:]))*0x9e3779b97f4a7c15>>58]
+	if *recent < len(t.heads) && t.heads[*recent].Log == log {
+		return &t.heads[*recent]
 	}
 	i, ok := slices.BinarySearchFunc(t.heads, log, func(h projection.LogHead, log events.LogID) int { return h.Log.Compare(log) })
 	if !ok {
 		t.heads = slices.Insert(t.heads, i, projection.LogHead{Head: events.Head{Log: log}})
 	}
-	t.recent = i
+	*recent = i
 	return &t.heads[i]
 }
 
@@ -201,11 +202,22 @@ func (t *ending) add(hash uint64, name []byte) *owner {
 		t.settle(hash, len(t.owners))
 		return last
 	}
-	t.slots = make([]slot, 2*len(t.slots))
+	t.slots = newSlots(2 * len(t.slots))
 	for i := range t.owners {
 		t.settle(maphash.Bytes(t.seed, t.name(&t.owners[i])), i+1)
 	}
 	return last
+}
+
+// newSlots writes to each page of what it makes. Otherwise each would be read before
+// it is written to, and the kernel then maps it twice, the second time with a
+// message to the other processors.
+func newSlots(n int) []slot {
+	slots := make([]slot, n)
+	for i := 0; i < n; i += 4096 / 8 {
+		slots[i] = 0
+	}
+	return slots
 }
 
 // settle gives owner n-1 a slot.
@@ -233,6 +245,20 @@ func (t *ending) sum() bool {
 	}
 	t.digest.Logs = uint32(len(t.heads))
 	return true
+}
+
+// ownersAre reports whether the registers are those of another ending, and
+// their owners the same bytes.
+func (t *ending) ownersAre(of *ending) bool {
+	for i := range t.owners {
+		o := &t.owners[i]
+		name := t.name(o)
+		other := of.find(maphash.Bytes(of.seed, name), name)
+		if other == nil || !bytes.Equal(o.raw, other.raw) {
+			return false
+		}
+	}
+	return len(t.owners) == len(of.owners)
 }
 
 // plain reports whether the register is neither that of something forgotten
@@ -292,55 +318,82 @@ func (t *ending) mark(log string) Mark {
 // sketch is what the fields of an event say that decide who wins, read without
 // making anything of them.
 type sketch struct {
-	glance
-	version uint64
-	rank    uint8
-	chain   events.Chain
+	log      events.LogID
+	seq      uint64
+	time     events.Timestamp
+	register []byte
+	version  uint64
+	rank     uint8
+	chain    events.Chain
 }
 
 func (k *sketch) stamp() events.Stamp {
 	return events.Stamp{Version: k.version, Rank: k.rank, Time: k.time, Log: k.log, Seq: k.seq}
 }
 
-// sketchOf reads all fields of an encoded event. It refuses what is no event
-// by its form; of the names and the body it says nothing.
-func sketchOf(b []byte) (k sketch, ok bool) {
+// read reads all fields of an encoded event, in one go. It refuses what is no
+// event by its form; of the names and the body it says nothing.
+func (k *sketch) read(b []byte) bool {
 	const chain = 2 + len(k.chain)
 	n := len(b) - chain
-	if n < 0 || b[n] != 15<<3|2 || b[n+1] != byte(len(k.chain)) {
-		return k, false
+	if n < 29 || b[n] != 15<<3|2 || b[n+1] != byte(len(k.chain)) || b[0] != 1<<3|2 || b[1] != byte(len(k.log)) || b[18] != 2<<3 {
+		return false
 	}
-	k.chain = events.Chain(b[n+2:])
-	if k.glance, ok = glanceAt(b[:n]); !ok || k.log.IsZero() || k.seq == 0 || k.time == 0 || k.time > events.MaxTimestamp {
-		return k, false
+	k.log, k.chain = events.LogID(b[2:18]), events.Chain(b[n+2:])
+	k.register, k.version, k.rank = nil, 0, 0
+	b = b[:n]
+	var at int
+	if k.seq, at = varint(b, 19); at < 0 || at+10 > n || b[at] != 3<<3|1 || b[at+9] != 4<<3|2 {
+		return false
 	}
-	_, size := binary.Uvarint(b[19:])
-	rest := b[19+size+9 : n]
-	for last := byte(0); len(rest) > 0; {
-		tag := rest[0]
+	k.time = events.Timestamp(binary.LittleEndian.Uint64(b[at+1:]))
+	at += 9
+	for last := byte(3); at < n; {
+		tag := b[at]
 		num := tag >> 3
 		if num <= last || num >= byte(len(eventTags)) || tag != eventTags[num] {
-			return k, false // of a later version perhaps
+			return false // of a later version perhaps
 		}
 		last = num
-		value, n := binary.Uvarint(rest[1:])
-		if n <= 0 || value == 0 {
-			return k, false
+		var value uint64
+		if at++; at < n && b[at] < 0x80 { // most are small
+			value, at = uint64(b[at]), at+1
+		} else if value, at = varint(b, at); at < 0 {
+			return false
 		}
-		if rest = rest[1+n:]; tag&7 == 2 {
-			if value > uint64(len(rest)) {
-				return k, false
+		if value == 0 {
+			return false
+		}
+		begin := at
+		if tag&7 == 2 {
+			if value > uint64(n-at) {
+				return false
 			}
-			rest = rest[value:]
+			at += int(value)
 		}
 		switch num {
+		case 5:
+			k.register = b[begin:at:at]
 		case 6:
 			k.version = value
 		case 7:
-			k.rank, ok = uint8(value), value <= 255
+			if k.rank = uint8(value); value > 255 {
+				return false
+			}
 		}
 	}
-	return k, ok && k.version <= events.MaxVersion && (k.register != nil || k.version == 0 && k.rank == 0)
+	return k.seq != 0 && !k.log.IsZero() && k.time != 0 && k.time <= events.MaxTimestamp && k.version <= events.MaxVersion &&
+		(k.register != nil || k.version == 0 && k.rank == 0)
+}
+
+// varint reads a number at a place and returns the place behind it, a negative
+// one when there is none.
+func varint(b []byte, at int) (uint64, int) {
+	v, n := binary.Uvarint(b[min(at, len(b)):])
+	if n <= 0 {
+		return 0, -1
+	}
+	return v, at + n
 }
 
 // eventTags are the tags of the fields of an event behind its time.

@@ -38,6 +38,45 @@ func TestEndingIsTheFold(t *testing.T) {
 	}
 }
 
+// TestSketchIsTheEvent: an event is read as the event that it is, and what looks
+// like one of a later version is refused.
+func TestSketchIsTheEvent(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 0))
+	read, refused := 0, 0
+	for _, dir := range randomPast(t, r, 200) {
+		for entry, err := range open(t, dir).Entries(context.Background(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for try := range 40 {
+				b := slices.Clone(entry.Event.Raw())
+				switch at := r.IntN(len(b) + 1); {
+				case try == 0 || at == len(b):
+				case try%4 == 0:
+					b = b[:at]
+				case try%4 == 1:
+					b = slices.Insert(b, at, byte(r.Uint32()))
+				default:
+					b[at] ^= 1 << r.IntN(8)
+				}
+				stamp, register, chain, ok := replay.SketchOf(b)
+				e, err := events.Decode(b)
+				switch {
+				case !ok && try > 0:
+					refused++
+				case err == nil && (!ok || stamp != e.Stamp() || register != e.Register || chain != e.Chain):
+					t.Fatalf("%x is read as %v %v %q, is %v %q", b, ok, stamp, register, e.Stamp(), e.Register)
+				case err == nil:
+					read++
+				}
+			}
+		}
+	}
+	if read < 1000 || refused < 1000 {
+		t.Error(read, refused)
+	}
+}
+
 // TestNoPlainEnding: what is not plain is folded.
 func TestNoPlainEnding(t *testing.T) {
 	path := past(t, func(h *replaytest.History) {

@@ -14,12 +14,15 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -252,15 +255,22 @@ func (a *app) openLogs(name string) (all []*replay.Source, err error) {
 	return all, err
 }
 
-// openAll opens all LOGs, or none.
+// openAll opens all LOGs, or none. They are opened all at once: each waits for
+// its disk or its node.
 func (a *app) openAll(names []string) ([]*replay.Source, error) {
-	var all []*replay.Source
-	for _, name := range names {
-		logs, err := a.openLogs(name)
-		if err != nil {
-			return nil, errors.Join(err, closeAll(all))
+	logs, errs := make([][]*replay.Source, len(names)), make([]error, len(names))
+	var wg sync.WaitGroup // each goroutine ends when its LOG is open
+	for i, name := range names {
+		if name == "-" { // there is only one
+			logs[i], errs[i] = a.openLogs(name)
+			continue
 		}
-		all = append(all, logs...)
+		wg.Go(func() { logs[i], errs[i] = a.openLogs(name) })
+	}
+	wg.Wait()
+	all := slices.Concat(logs...)
+	if err := cmp.Or(errs...); err != nil {
+		return nil, errors.Join(err, closeAll(all))
 	}
 	return all, nil
 }
