@@ -60,6 +60,40 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	return protowire.AppendBytes(b, sum[:checksumSize])
 }
 
+// IsSnapshot reports whether b is the snapshot of the state: what AppendSnapshot
+// would append, without the memory for it.
+func (s *State) IsSnapshot(b []byte) bool {
+	rest := b
+	var room [2 + headSize]byte
+	is := func(part []byte) bool {
+		ok := bytes.HasPrefix(rest, part)
+		if ok {
+			rest = rest[len(part):]
+		}
+		return ok
+	}
+	if !is(append(room[:0], byte(fieldVersion<<3), snapshotVersion)) {
+		return false
+	}
+	for _, h := range s.byLog {
+		if !is(appendHead(append(room[:0], byte(fieldHead<<3)|2, headSize), h)) {
+			return false
+		}
+	}
+	for _, r := range s.inOrder() {
+		raw := r.event.Raw()
+		if !is(protowire.AppendVarint(append(room[:0], byte(fieldEvent<<3)|2), uint64(len(raw)))) || !is(raw) {
+			return false
+		}
+	}
+	digest, _ := s.Digest().AppendBinary(append(room[:0], byte(fieldDigest<<3)|2, events.DigestSize))
+	if !is(digest) || len(rest) != 2+checksumSize {
+		return false
+	}
+	sum := sha256.Sum256(b[:len(b)-len(rest)])
+	return is(append(append(room[:0], byte(fieldChecksum<<3)|2, checksumSize), sum[:checksumSize]...))
+}
+
 func appendHead(b []byte, h *logHead) []byte {
 	b = append(b, h.Log[:]...)
 	b = binary.BigEndian.AppendUint64(b, h.Seq)

@@ -111,8 +111,18 @@ func TestGoldenCheckpoint(t *testing.T) {
 
 // Whatever byte is changed, added or cut off, it is noticed.
 func TestSnapshotDamage(t *testing.T) {
-	good := story(t).AppendSnapshot(nil)
-	damaged(t, good, func(b []byte) error { _, err := projection.ReadSnapshot(b); return err })
+	state := story(t)
+	good := state.AppendSnapshot(nil)
+	damaged(t, good, func(b []byte) error {
+		_, err := projection.ReadSnapshot(b)
+		if is := state.IsSnapshot(b); is != (err == nil) {
+			t.Errorf("it is the snapshot: %v, and reading it says %v", is, err)
+		}
+		return err
+	})
+	if other := projection.NewState(); other.IsSnapshot(good) || !other.IsSnapshot(other.AppendSnapshot(nil)) {
+		t.Error("a snapshot is taken for that of another state")
+	}
 }
 
 func TestCheckpointDamage(t *testing.T) {

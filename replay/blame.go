@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -164,8 +163,8 @@ func (b *Blame) register(ctx context.Context, w *window) (present events.ID, alo
 	}
 	var decoder events.Decoder
 	for e, err := range w.inOrder(ctx) {
-		var damage *Damage
-		if errors.As(err, &damage) {
+		damage := isDamage(err)
+		if damage != nil {
 			b.Damage = append(b.Damage, *damage)
 			continue
 		}

@@ -73,9 +73,9 @@ func (out *Bundling) put(ctx context.Context, s *Source, b *bundleWriter, redact
 	}
 	first := true
 	for e, err := range s.feed.entries(ctx, 0) {
-		var damage *Damage
+		damage := isDamage(err)
 		switch {
-		case errors.As(err, &damage):
+		case damage != nil:
 		case err != nil:
 			return err
 		default:

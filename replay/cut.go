@@ -110,9 +110,9 @@ func (s *Source) cutIndex(ctx context.Context, p Point, axis Axis) (cut, error) 
 	}
 	var last uint64
 	for e, err := range s.feed.entries(ctx, segments[segmentOf(segments, p.n)].first) {
-		var damage *Damage
+		damage := isDamage(err)
 		switch {
-		case errors.As(err, &damage):
+		case damage != nil:
 			last = max(last, damage.Until)
 			continue
 		case err != nil:
@@ -144,9 +144,9 @@ func (s *Source) cutBefore(ctx context.Context, p Point, axis Axis) (cut, error)
 	for i := len(segments) - 1; i >= 0; i-- {
 		var indexes []uint64
 		for e, err := range s.feed.entries(ctx, segments[i].first) {
-			var damage *Damage
+			damage := isDamage(err)
 			switch {
-			case errors.As(err, &damage):
+			case damage != nil:
 				continue
 			case err != nil:
 				return cut{}, err
@@ -257,9 +257,9 @@ func (s *Source) cutReceived(ctx context.Context, p Point) (cut, error) {
 		}
 	}
 	for e, err := range s.feed.entries(ctx, segments[max(lo-1, 0)].first) {
-		var damage *Damage
+		damage := isDamage(err)
 		switch {
-		case errors.As(err, &damage):
+		case damage != nil:
 			continue
 		case err != nil:
 			return cut{}, err

@@ -28,6 +28,17 @@ type Damage struct {
 	Reason string `json:"reason,omitempty"` // what is wrong there
 }
 
+// isDamage returns the damage that an error is, nil when it is none. It takes no
+// memory where there is no error: loops ask it of each event.
+func isDamage(err error) *Damage {
+	if err == nil {
+		return nil
+	}
+	var damage *Damage
+	errors.As(err, &damage)
+	return damage
+}
+
 // Error describes the damage in one line.
 func (d *Damage) Error() string {
 	return fmt.Sprintf("%s: byte %d: damaged (%s); %s", d.File, d.Offset, d.Reason, d.missing())

@@ -48,8 +48,8 @@ func Export(ctx context.Context, s *Source, w io.Writer) ([]Damage, error) {
 		} else if err == nil {
 			x.snapshot(e)
 		}
-		var damage *Damage
-		if errors.As(err, &damage) {
+		damage := isDamage(err)
+		if damage != nil {
 			x.damage = append(x.damage, *damage)
 			x.json(map[string]*Damage{"damage": damage})
 		} else if err != nil {

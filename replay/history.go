@@ -145,7 +145,7 @@ func (h *history) single(ctx context.Context) error {
 
 // told hands damage on, and returns every other error.
 func (h *history) told(err error) error {
-	if err == nil || !isDamage(err) {
+	if err == nil || isDamage(err) == nil {
 		return err
 	}
 	if !h.yield(nil, err) {

@@ -114,7 +114,7 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 	from, sorted := 0, true
 	var gone Key // the largest that has left the window
 	for e, err := range w.sweep(ctx, w.first, w.last, false) {
-		if isDamage(err) {
+		if isDamage(err) != nil {
 			continue
 		}
 		if err != nil {
@@ -139,16 +139,6 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 		}
 	}
 	return late, sorted, nil
-}
-
-// isDamage reports whether an error is a *Damage. Where most errors are nil it
-// saves an allocation for each.
-func isDamage(err error) bool {
-	if err == nil {
-		return false
-	}
-	var damage *Damage
-	return errors.As(err, &damage)
 }
 
 // merger makes the second pass.
@@ -259,8 +249,7 @@ func (m *merger) fetch(ctx context.Context) error {
 func (m *merger) fetchFrom(ctx context.Context, wanted []uint64) ([]uint64, error) {
 	const near = 1 << 14
 	for e, err := range m.window.source.feed.entries(ctx, wanted[0]) {
-		var damage *Damage
-		if err != nil && !errors.As(err, &damage) {
+		if err != nil && isDamage(err) == nil {
 			return nil, err
 		}
 		for len(wanted) > 0 && e != nil && wanted[0] < e.Index {

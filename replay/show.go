@@ -158,11 +158,10 @@ func (s *Source) effects(ctx context.Context, e *Entry, x *Exhibit) error {
 	}
 	var decoder events.Decoder
 	for e, err := range s.sweep(ctx, segmentOf(segments, e.Index), len(segments), true, caused) {
-		var damage *Damage
 		if err == nil {
 			err = e.load(&decoder)
 		}
-		if errors.As(err, &damage) {
+		if damage := isDamage(err); damage != nil {
 			x.Damage = append(x.Damage, *damage)
 			continue
 		}

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -123,8 +122,8 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 		}
 	}
 	for e, err := range s.feed.entries(ctx, segments[i].first) {
-		var damage *Damage
-		if errors.As(err, &damage) {
+		damage := isDamage(err)
+		if damage != nil {
 			if f.cut.known() && damage.From > f.cut.index {
 				break
 			}
@@ -214,8 +213,8 @@ func (c *cut) coversState(s *projection.State) bool {
 
 // damageOf describes a base that cannot be read.
 func damageOf(err error, s segment) Damage {
-	var damage *Damage
-	if errors.As(err, &damage) {
+	damage := isDamage(err)
+	if damage != nil {
 		return *damage
 	}
 	return Damage{File: s.file, From: s.first, Until: s.first + 1, Reason: err.Error()}

@@ -3,7 +3,6 @@ package replay
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,8 +78,8 @@ func (s *Source) Stats(ctx context.Context, q Query, by string) (*Stats, error) 
 	c.stats = &Stats{Log: s.Name, From: or(q.Range.From, or(q.Since, "first")), To: or(q.Range.To, or(q.Until, "head")),
 		By: by, Segments: len(s.feed.segments())}
 	for l, err := range s.Log(ctx, q) {
-		var damage *Damage
-		if errors.As(err, &damage) {
+		damage := isDamage(err)
+		if damage != nil {
 			c.stats.Damage = append(c.stats.Damage, *damage)
 			continue
 		}

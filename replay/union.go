@@ -201,8 +201,8 @@ func (z *zipper) advance(i int) bool {
 			t.e = nil
 			return true
 		}
-		var damage *Damage
-		if errors.As(err, &damage) {
+		damage := isDamage(err)
+		if damage != nil {
 			d := *damage // its local indexes mean nothing here
 			d.Reason, d.From, d.Until = damage.missing()+"; "+d.Reason, 0, 0
 			err = &d

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -70,30 +71,39 @@ func Verify(ctx context.Context, s *Source) (*Verification, error) {
 	v := &verifier{source: s, segments: s.feed.segments()}
 	v.parts = make([]verified, len(v.segments))
 	workers := min(runtime.GOMAXPROCS(0), len(v.segments), 4)
-	size := min(8, (len(v.segments)+workers-1)/workers) // segments that one worker takes at once
-	next := make(chan int, len(v.segments))
-	for i := 0; i < len(v.segments); i += size {
-		next <- i
+	next := make(chan [2]int, len(v.segments)) // segments that one worker takes at once
+	for from := 0; from < len(v.segments); {
+		to := from + min(16, (len(v.segments)-from+workers-1)/workers) // few in the end, so that all end together
+		next <- [2]int{from, to}
+		from = to
 	}
 	close(next)
 	var wg sync.WaitGroup // each goroutine ends when no segment is left or ctx ends
-	for range workers {
+	for worker := range workers {
 		wg.Go(func() {
-			tools := new(verifierTools)
-			for i := range next {
-				v.run(ctx, tools, i, min(i+size, len(v.segments)))
+			if worker == 0 { // while the others begin
+				v.file = v.checkpoint(ctx)
+				v.names, v.err = v.source.Names(ctx)
+			}
+			decoder := new(events.Decoder)
+			for part := range next {
+				v.run(ctx, decoder, part[0], part[1])
 			}
 		})
 	}
 	wg.Wait()
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), v.err); err != nil {
 		return nil, err
 	}
-	return v.report(ctx)
+	return v.report()
 }
 
 type verifier struct {
 	source   *Source
 	segments []segment
 	parts    []verified
+
+	file  Check // of the checkpoint
+	names *Names
+	err   error // why there are no names
 }

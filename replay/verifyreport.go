@@ -12,7 +12,7 @@ import (
 )
 
 // report puts together what the workers found.
-func (v *verifier) report(ctx context.Context) (*Verification, error) {
+func (v *verifier) report() (*Verification, error) {
 	r := &Verification{Log: v.source.Name, Segments: len(v.segments)}
 	all := &verified{findings: make(map[string][]Finding)}
 	for i := range v.parts {
@@ -31,13 +31,9 @@ func (v *verifier) report(ctx context.Context) (*Verification, error) {
 		}
 		r.Damage = mergeDamage(r.Damage, p.damage)
 	}
-	names, err := v.source.Names(ctx)
-	if err != nil {
-		return nil, err
-	}
 	last := v.parts[len(v.parts)-1].last
-	v.told(r, all, names, last)
-	r.Checks = append(r.Checks, v.checkpoint(ctx), checkViews(last, len(r.Damage) > 0))
+	v.told(r, all, last)
+	r.Checks = append(r.Checks, v.file, checkViews(last, len(r.Damage) > 0))
 	r.conclude()
 	return r, nil
 }
@@ -54,7 +50,7 @@ func mergeDamage(all, more []Damage) []Damage {
 }
 
 // told adds the checks that were made event by event.
-func (v *verifier) told(r *Verification, all *verified, names *Names, last *projection.State) {
+func (v *verifier) told(r *Verification, all *verified, last *projection.State) {
 	add := func(name, what string) {
 		c := Check{Name: name, Result: Pass, What: what}
 		found := all.findings[name]
@@ -81,7 +77,7 @@ func (v *verifier) told(r *Verification, all *verified, names *Names, last *proj
 		events += fmt.Sprintf(", %d of them of types that belong to an application or a later version", all.unknown)
 	}
 	add(checkEvents, events)
-	sequences := names.Vector(last.Vector())
+	sequences := v.names.Vector(last.Vector())
 	if all.received > 0 {
 		sequences += "; " + Count(all.received, "event") + " held as a state only, received from a peer"
 	}
@@ -90,7 +86,7 @@ func (v *verifier) told(r *Verification, all *verified, names *Names, last *proj
 	add(checkNames, events)
 	clocks := "every origin's times go forward"
 	if all.ahead > 1000 {
-		clocks += fmt.Sprintf("; %s was written %s ahead of the clock here", names.Event(all.aheadOf), Span(all.ahead))
+		clocks += fmt.Sprintf("; %s was written %s ahead of the clock here", v.names.Event(all.aheadOf), Span(all.ahead))
 	}
 	add(checkClocks, clocks)
 	what := fmt.Sprintf("%s equal to the fold of what comes before", Count(all.snapshots, "snapshot"))

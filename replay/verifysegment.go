@@ -35,63 +35,60 @@ func (p *verified) find(check string, e *Entry, format string, args ...any) {
 		Event: e.Event.ID(), Text: fmt.Sprintf(format, args...)})
 }
 
-// run verifies some segments one after the other. A fold that was found equal
-// to the snapshot that begins the next segment goes on there: then that
-// snapshot need not be read.
-func (v *verifier) run(ctx context.Context, tools *verifierTools, from, to int) {
-	var state *projection.State
-	for i := from; i < to && ctx.Err() == nil; i++ {
-		state = v.segment(ctx, tools, i, state)
+// run verifies some segments in one go: each from its base to the base of the next.
+// A fold that was found equal to that goes on there: then that snapshot need not be
+// made a state again.
+func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to int) {
+	i := from
+	f := v.fold(ctx, decoder, i, nil)
+	for e, err := range v.source.feed.entries(ctx, v.segments[from].first) {
+		damage, at := isDamage(err), uint64(0)
+		switch {
+		case err == nil:
+			at = e.Index
+		case damage != nil:
+			at = damage.From
+		default:
+			f.err = err
+			return
+		}
+		for i+1 < len(v.segments) && at >= v.segments[i+1].first { // the segment has ended
+			var state *projection.State
+			next := v.segments[i+1]
+			if damage == nil && at == next.first && e.Base && len(e.Snapshot) > 0 {
+				state = f.compare(e.Snapshot, next)
+			}
+			if i++; i == to {
+				return
+			}
+			f = v.fold(ctx, decoder, i, state)
+		}
+		if damage != nil {
+			f.damage, f.broken = append(f.damage, *damage), true
+		} else {
+			f.record(e, v.segments[i].first)
+		}
+	}
+	for i++; i < to; i++ { // of these there was nothing to read
+		f = v.fold(ctx, decoder, i, nil)
+	}
+	if to == len(v.segments) {
+		f.last = f.state
 	}
 }
 
-// verifierTools are what one worker uses again for every segment.
-type verifierTools struct {
-	events.Decoder
-	fold []byte // the snapshot of a fold
-}
-
-// segment verifies segment i: from its base, which is state unless that is nil,
-// to the base of the next. It returns the fold when it is equal to that.
-func (v *verifier) segment(ctx context.Context, tools *verifierTools, i int, state *projection.State) *projection.State {
-	p := &v.parts[i]
-	f := segmentFold{verified: p, source: v.source, tools: tools}
+// fold begins to follow segment i from its base, which is state unless that is nil.
+func (v *verifier) fold(ctx context.Context, decoder *events.Decoder, i int, state *projection.State) *segmentFold {
+	f := &segmentFold{verified: &v.parts[i], decoder: decoder}
 	if state == nil {
 		var err error
 		if state, err = v.source.feed.base(ctx, i); err != nil {
-			p.damage = append(p.damage, damageOf(err, v.segments[i]))
+			f.damage = append(f.damage, damageOf(err, v.segments[i]))
 			state, f.broken = projection.NewState(), true
 		}
 	}
 	f.begin(state)
-	next := segment{first: ^uint64(0)}
-	if i+1 < len(v.segments) {
-		next = v.segments[i+1]
-	}
-	for e, err := range v.source.feed.entries(ctx, v.segments[i].first) {
-		var damage *Damage
-		switch {
-		case errors.As(err, &damage):
-			if damage.From < next.first {
-				p.damage, f.broken = append(p.damage, *damage), true
-			}
-			continue
-		case err != nil:
-			p.err = err
-			return nil
-		}
-		if e.Index >= next.first {
-			if e.Index == next.first && e.Base && len(e.Snapshot) > 0 {
-				return f.compare(e.Snapshot, next)
-			}
-			return nil
-		}
-		f.record(e, v.segments[i].first)
-	}
-	if i+1 == len(v.segments) {
-		p.last = f.state
-	}
-	return nil
+	return f
 }
 
 // record takes one record of the segment that begins at first.
@@ -100,7 +97,7 @@ func (f *segmentFold) record(e *Entry, first uint64) {
 	f.bytes += int64(e.Size)
 	switch {
 	case e.IsEvent():
-		if err := e.load(&f.tools.Decoder); err != nil {
+		if err := e.load(f.decoder); err != nil {
 			f.damage, f.broken = append(f.damage, *err.(*Damage)), true
 			return
 		}
@@ -115,12 +112,11 @@ func (f *segmentFold) record(e *Entry, first uint64) {
 // segmentFold follows the events of one segment.
 type segmentFold struct {
 	*verified
-	source *Source
-	tools  *verifierTools
-	state  *projection.State
-	heads  map[events.LogID]*originHead
-	recent *originHead
-	broken bool // the fold lacks something, so it proves nothing
+	decoder *events.Decoder
+	state   *projection.State
+	heads   map[events.LogID]*originHead
+	recent  *originHead
+	broken  bool // the fold lacks something, so it proves nothing
 }
 
 // originHead is the last event seen of a log.
@@ -207,11 +203,7 @@ func (f *segmentFold) compare(snapshot []byte, next segment) *projection.State {
 		f.skipped = append(f.skipped, fmt.Sprintf("@%d", next.first))
 		return nil
 	}
-	if cap(f.tools.fold) < len(snapshot) {
-		f.tools.fold = make([]byte, 0, len(snapshot)+len(snapshot)/8)
-	}
-	f.tools.fold = f.state.AppendSnapshot(f.tools.fold[:0])
-	if bytes.Equal(f.tools.fold, snapshot) { // equal states have equal bytes
+	if f.state.IsSnapshot(snapshot) {
 		return f.state
 	}
 	base, err := projection.ReadSnapshot(snapshot)

@@ -16,8 +16,8 @@ import (
 func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.State) error,
 	after func(e *Entry, s *projection.State, o projection.Outcome) error, report func(*Damage)) (*projection.State, error) {
 	state, err := w.source.feed.base(ctx, w.first)
-	var damage *Damage
-	if errors.As(err, &damage) {
+	damage := isDamage(err)
+	if damage != nil {
 		report(damage)
 		state = projection.NewState()
 	} else if err != nil {
@@ -88,9 +88,9 @@ func (r *received) look(ctx context.Context) {
 	r.looked = true
 	lost := false
 	for e, err := range r.source.feed.entries(ctx, 0) {
-		var damage *Damage
+		damage := isDamage(err)
 		switch {
-		case errors.As(err, &damage):
+		case damage != nil:
 			lost = true
 		case err != nil:
 			return

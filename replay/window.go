@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 
@@ -96,8 +95,8 @@ func (w *window) sweep(ctx context.Context, from, to int, bytes bool) iter.Seq2[
 				}
 				continue
 			}
-			var damage *Damage
-			if errors.As(err, &damage) && (w.passed(damage.From) || damage.Until > 0 && w.before(damage.Until-1)) {
+			damage := isDamage(err)
+			if damage != nil && (w.passed(damage.From) || damage.Until > 0 && w.before(damage.Until-1)) {
 				continue // it does not matter here
 			}
 			if !yield(e, err) {
