@@ -36,7 +36,7 @@ type simLedger struct {
 }
 
 // simHeard is what was known when somebody collected tombstones: to it, and to
-// any disk at all.
+// the disks of all that it had heard of.
 type simHeard struct {
 	k    *knowledge
 	kept events.Vector
@@ -85,7 +85,7 @@ func (l *simLedger) saw(w *simWorld, e *events.Event) {
 // role without a majority.
 func (l *simLedger) staged(w *simWorld, p *simProc, e *events.Event) {
 	if e.Type == events.TombstonesCollected && e.Log == p.r.log && p.r.spoken {
-		l.heard = append(l.heard, simHeard{k: p.k, kept: w.keptAnywhere()})
+		l.heard = append(l.heard, simHeard{k: p.k, kept: w.keptBy(p.k)})
 	}
 	if _, known := l.events[e.ID()]; known || e.Log != p.r.log || !p.r.spoken {
 		return // of somebody else, or given back
@@ -435,8 +435,8 @@ func forgettingIsSafe(w *simWorld, live []*simProc, c *projection.Cluster) strin
 // Nor is anybody waited for who was removed, or who bears the name of another
 // that is in step: the second process of a name, or the first that was restored
 // from a backup, had written what nobody knew. And nobody can wait for what is on
-// no disk: it was lost with the one it stood on, and only a request was left that
-// came a day later.
+// no disk of a member that it knows of: it was lost with the one it stood on, and
+// only a request was left that came a day later, or a node that had joined there.
 func (w *simWorld) unheardOf(id events.ID) bool {
 	return slices.ContainsFunc(w.ledger.heard, func(h simHeard) bool {
 		seq := h.k.seq(id.Log)
@@ -445,10 +445,13 @@ func (w *simWorld) unheardOf(id events.ID) bool {
 	})
 }
 
-// keptAnywhere returns what stands on the disks that there are.
-func (w *simWorld) keptAnywhere() events.Vector {
+// keptBy returns what stands on the disks of those that somebody has heard of.
+func (w *simWorld) keptBy(k *knowledge) events.Vector {
 	kept := events.Vector{}
 	for _, h := range w.hosts {
+		if k.seq(h.disk.log) == 0 {
+			continue
+		}
 		for _, of := range []events.Vector{h.disk.heads, h.disk.acked} {
 			for log, seq := range of {
 				kept[log] = max(kept[log], seq)
