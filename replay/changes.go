@@ -15,6 +15,9 @@ func (w *window) changes(ctx context.Context, yield func(*Line, error) bool) {
 	var before []quality
 	wanted := false
 	note := func(e *Entry, s *projection.State) error {
+		if w.Where != nil {
+			w.Where.look(s, e) // also at those that are not asked for
+		}
 		wanted = w.within(e) && w.Filter.Match(&e.Event, w.names) && (w.Where == nil || w.Where.Holds(e, s, w.names))
 		if wanted && w.Changes {
 			before = subjectFields(s, &e.Event)

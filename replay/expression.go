@@ -83,10 +83,15 @@ func ParseExpression(text string) (*Expression, error) {
 // String returns the text of the expression.
 func (x *Expression) String() string { return x.text }
 
-// Holds evaluates the expression. One that cannot be evaluated, such as
+// look takes up a state that e is about to change, or has changed: of one state
+// an expression must see every change.
+func (x *Expression) look(s *projection.State, e *Entry) { x.env.state.look(s, e) }
+
+// Holds evaluates the expression, of which it must be asked for every change of
+// a state that it is asked about again. One that cannot be evaluated, such as
 // replicas(17)[1] where there is one replica, does not hold; see Err.
 func (x *Expression) Holds(e *Entry, s *projection.State, names *Names) bool {
-	x.env.state.look(s, e)
+	x.look(s, e)
 	x.env.load(e, names)
 	out, err := x.machine.Run(x.program, x.env)
 	if err != nil {

@@ -81,6 +81,7 @@ func (h *history) open(ctx context.Context, q Query, sources []*Source) error {
 		if err != nil {
 			return err
 		}
+		w.first = w.beginning(ctx)
 		h.windows = append(h.windows, w)
 		base, err := s.feed.base(ctx, w.first)
 		var damage *Damage

@@ -156,7 +156,12 @@ func checkQuery(t *testing.T, r *rand.Rand, s *replay.Source, n *naive) {
 			*p, _ = replay.Grammar{}.Point(points[i])
 		}
 	}
-	want := n.answer(&q, points)
+	holds := naiveCondition{}
+	if r.IntN(3) == 0 {
+		holds = naiveConditions[r.IntN(len(naiveConditions))]
+		q.Where, _ = replay.ParseExpression(holds.text)
+	}
+	want := n.answer(&q, points, holds)
 	var got []string
 	for l, err := range s.Log(context.Background(), q) {
 		if err != nil {
@@ -165,18 +170,68 @@ func checkQuery(t *testing.T, r *rand.Rand, s *replay.Source, n *naive) {
 		got = append(got, l.Names.Event(l.Event.ID()))
 	}
 	if !slices.Equal(got, want) {
-		t.Fatalf("%+v %q:\n got %q\nwant %q", q, points, got, want)
+		t.Fatalf("%+v %q %s:\n got %q\nwant %q", q, points, holds.text, got, want)
 	}
 }
 
-func (n *naive) answer(q *replay.Query, points [4]string) []string {
+// naiveCondition is a condition, and what it means.
+type naiveCondition struct {
+	text  string
+	holds func(e *events.Event, c *projection.Cluster) bool
+}
+
+var naiveConditions = []naiveCondition{
+	{`status("n2") == "suspected"`, func(e *events.Event, c *projection.Cluster) bool {
+		n, ok := c.Node("n2")
+		return ok && n.Status == projection.StatusSuspected
+	}},
+	{`owner(1) == "n2" || version > 5`, func(e *events.Event, c *projection.Cluster) bool {
+		return len(c.PartitionMap.Partitions) > 1 && c.PartitionMap.Partitions[1].Primary == "n2" || e.Version > 5
+	}},
+	{`len(alive()) < 2 and actor != "app"`, func(e *events.Event, c *projection.Cluster) bool {
+		alive := 0
+		for i := range c.Nodes {
+			if s := c.Nodes[i].Status; s == projection.StatusAlive || s == projection.StatusSuspected {
+				alive++
+			}
+		}
+		return alive < 2 && e.Actor != "app"
+	}},
+}
+
+// statesBefore calls do with each event and the view of all that came before it
+// along an axis, up to the ends of what is asked for.
+func (n *naive) statesBefore(axis replay.Axis, points [4]string, do func(e *replay.Entry, before, after *projection.Cluster)) {
+	list := slices.DeleteFunc(slices.Clone(n.entries), func(e replay.Entry) bool {
+		return points[1] != "" && !n.covers(points[1], axis, &e) || points[3] != "" && !n.covers(points[3], axis, &e)
+	})
+	if axis != replay.Known {
+		slices.SortFunc(list, func(a, b replay.Entry) int { return replay.KeyOf(&a.Event).Compare(replay.KeyOf(&b.Event)) })
+	}
+	s := projection.NewState()
+	before := s.Cluster()
+	for i := range list {
+		s.Apply(&list[i].Event)
+		after := s.Cluster()
+		do(&list[i], before, after)
+		before = after
+	}
+}
+
+func (n *naive) answer(q *replay.Query, points [4]string, condition naiveCondition) []string {
+	met := make(map[events.ID]bool)
+	if condition.holds != nil {
+		n.statesBefore(q.Axis, points, func(e *replay.Entry, before, _ *projection.Cluster) {
+			met[e.Event.ID()] = condition.holds(&e.Event, before)
+		})
+	}
 	var chosen []replay.Entry
 	for i := range n.entries {
 		e := &n.entries[i]
 		in := func(k int) bool { return n.covers(points[k], q.Axis, e) }
 		since := points[2] == "" || in(2) && n.isAt(points[2], q.Axis, e) || !in(2)
 		if (points[0] == "" || !in(0)) && (points[1] == "" || in(1)) && since && (points[3] == "" || in(3)) &&
-			q.Filter.Match(&e.Event, n.names) {
+			q.Filter.Match(&e.Event, n.names) && (condition.holds == nil || met[e.Event.ID()]) {
 			chosen = append(chosen, *e)
 		}
 	}

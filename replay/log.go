@@ -15,7 +15,7 @@ type Query struct {
 	Until   Point       // up to here, the point itself included
 	Axis    Axis        // Natural is True
 	Filter  Filter      // which of them
-	Where   *Expression // which of them, by the event and the state before it
+	Where   *Expression // which of them, by the event and the state of all before it along the axis, up to To and Until
 	Limit   int         // only the newest so many; 0 is all
 	Reverse bool        // newest first
 	Changes bool        // also say what each event changed

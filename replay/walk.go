@@ -15,7 +15,9 @@ import (
 // are folded too: within tells them apart. Damage is given to report.
 func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.State) error,
 	after func(e *Entry, s *projection.State, o projection.Outcome) error, report func(*Damage)) (*projection.State, error) {
-	state, err := w.source.feed.base(ctx, w.first)
+	all := w.folding()
+	all.first = w.beginning(ctx)
+	state, err := w.source.feed.base(ctx, all.first)
 	damage := isDamage(err)
 	if damage != nil {
 		report(damage)
@@ -24,7 +26,6 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		return nil, err
 	}
 	received := received{source: w.source}
-	all := w.folding()
 	var decoder events.Decoder
 	for e, err := range all.inOrder(ctx) {
 		if err == nil {
@@ -54,6 +55,25 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		}
 	}
 	return state, nil
+}
+
+// beginning returns the segment from which to fold so that the state in front of
+// each event of the window is made of all that comes before it along the axis.
+// Where a window along the axis true begins at a place of the log, or at a vector,
+// events in it may be older than some before it, for news come late.
+func (w *window) beginning(ctx context.Context) int {
+	placed := func(c *cut) bool { return c.vector != nil || c.axis == Known }
+	if w.axis != True || w.first == 0 || !placed(&w.cuts[0]) && !placed(&w.cuts[2]) {
+		return w.first
+	}
+	any := *w
+	any.Query = &Query{}
+	for e, err := range any.inOrder(ctx) {
+		if err == nil { // the oldest
+			return min(w.first, w.source.skip(ctx, &cut{axis: True, key: e.key(), strict: true}))
+		}
+	}
+	return w.first
 }
 
 func unlessStop(err error) error {
