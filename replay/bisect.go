@@ -1,7 +1,10 @@
 package replay
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/skshohagmiah/clusterkit/projection"
 )
@@ -15,7 +18,7 @@ type Bisection struct {
 	Before bool     `json:"before"` // whether it held where the range begins
 	After  bool     `json:"after"`  // and where it ends
 	Flips  []Flip   `json:"flips"`
-	More   int      `json:"more,omitempty"` // further flips that are not listed
+	More   int      `json:"more,omitempty"` // further flips that were chosen and are not listed
 	Events uint64   `json:"events"`         // that were looked at
 	Damage []Damage `json:"damage,omitempty"`
 	Names  *Names   `json:"-"`
@@ -28,23 +31,30 @@ type Flip struct {
 	Reason
 }
 
-// maxFlips is how many flips are listed.
+// maxFlips is how many flips are listed when no limit is given: the newest.
 const maxFlips = 10_000
 
-// Bisect finds every event in a range after which the condition holds and
-// before which it did not, or the other way round. Nothing is assumed about
-// how often that happens: all flips are found in one pass.
-func (s *Source) Bisect(ctx context.Context, where *Expression, r Range, axis Axis) (*Bisection, error) {
-	w, err := s.window(ctx, &Query{Range: r, Axis: axis})
+// Bisect finds every event in a range after which the condition q.Where holds and
+// before which it did not, or the other way round. Nothing is assumed about how
+// often that happens: all flips are found in one pass. The filter chooses which of
+// them are listed, Limit only the newest of these and Reverse lists them newest
+// first; what is folded and counted is all there is in the range.
+func (s *Source) Bisect(ctx context.Context, q Query) (*Bisection, error) {
+	if q.Where == nil {
+		return nil, errors.New("bisect: there is no condition")
+	}
+	w, err := s.window(ctx, &q)
 	if err != nil {
 		return nil, err
 	}
-	b := &Bisection{Where: where.String(), From: or(r.From, "first"), To: or(r.To, "head"), Axis: w.axis, Names: w.names, Flips: []Flip{}}
+	b := &Bisection{Where: q.Where.String(), From: or(q.Range.From, or(q.Since, "first")), To: or(q.Range.To, or(q.Until, "head")),
+		Axis: w.axis, Names: w.names}
+	flips := newest[Flip]{limit: cmp.Or(q.Limit, maxFlips)}
 	holds, known := false, false
 	before := func(e *Entry, s *projection.State) error {
 		if !known && w.within(e) {
-			holds, known = where.Holds(e, s, w.names), true
-			b.Before = holds
+			holds, known = q.Where.Holds(e, s, w.names), true
+			b.Before, b.After = holds, holds
 		}
 		return nil
 	}
@@ -52,26 +62,24 @@ func (s *Source) Bisect(ctx context.Context, where *Expression, r Range, axis Ax
 		if !known {
 			return nil
 		}
+		now, was := q.Where.Holds(e, s, w.names), holds
+		if holds = now; !w.within(e) {
+			return nil // it came later, along the axis, than some of the range
+		}
 		b.Events++
-		if now := where.Holds(e, s, w.names); now != holds {
-			holds = now
-			b.flip(e, now)
+		b.After = now
+		if now != was && w.Filter.Match(&e.Event, w.names) {
+			b.More++
+			flips.add(Flip{Holds: now, Index: e.Index, Reason: reasonOf(&e.Event, w.names)})
 		}
 		return nil
 	}
 	if _, err := w.walk(ctx, before, after, func(d *Damage) { b.Damage = append(b.Damage, *d) }); err != nil {
 		return nil, err
 	}
-	b.After = holds
+	b.Flips = slices.AppendSeq([]Flip{}, flips.all(q.Reverse))
+	b.More -= len(b.Flips)
 	return b, nil
-}
-
-func (b *Bisection) flip(e *Entry, holds bool) {
-	if len(b.Flips) == maxFlips {
-		b.More++
-		return
-	}
-	b.Flips = append(b.Flips, Flip{Holds: holds, Index: e.Index, Reason: reasonOf(&e.Event, b.Names)})
 }
 
 func or(p Point, text string) string {

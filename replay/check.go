@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,7 @@ type RuleViolation struct {
 	Result   Result      `json:"result"`
 	What     string      `json:"what"`               // what must hold
 	Count    int         `json:"count"`              // how often it did not
-	Examples []Violation `json:"examples,omitempty"` // the first ones
+	Examples []Violation `json:"examples,omitempty"` // the first ones, or the newest
 	Worst    *Violation  `json:"worst,omitempty"`    // of rules about time
 }
 
@@ -92,13 +93,25 @@ var ruleTexts = []struct{ rule, text string }{
 
 // Check holds a whole history against invariants, along the axis true: not
 // only whether they hold now, but whether they always did.
-func (s *Source) Check(ctx context.Context, r Range, rules Rules) (*Checkup, error) {
-	w, err := s.window(ctx, &Query{Range: r})
+//
+// The filter and the condition of q choose which violations count, by the event at
+// which they were found and by their subject: a partition is one of Partitions, a
+// node is one of Nodes, or the event is about it. What lasts until the end of the
+// range was found at no event: only Partitions can choose it, and where anything
+// else is asked for it is left out. Limit gives the newest examples of each rule
+// and not the first, Reverse the newest first. What is folded and counted is all
+// there is in the range.
+func (s *Source) Check(ctx context.Context, q Query, rules Rules) (*Checkup, error) {
+	q.Axis = True
+	w, err := s.window(ctx, &q)
 	if err != nil {
 		return nil, err
 	}
-	c := newChecker(s.Name, w.names, rules.withDefaults())
+	c := newChecker(s.Name, w.names, rules.withDefaults(), &q)
 	before := func(e *Entry, s *projection.State) error {
+		if q.Where != nil {
+			c.met = q.Where.Holds(e, s, w.names)
+		}
 		if w.within(e) {
 			c.before(e, s)
 		}
@@ -119,6 +132,10 @@ func (s *Source) Check(ctx context.Context, r Range, rules Rules) (*Checkup, err
 // checker follows a history.
 type checker struct {
 	out    *Checkup
+	query  *Query
+	met    bool // whether the condition of the query holds at this event
+	ended  bool // there are no more events
+	newest map[string]*newest[Violation]
 	rules  Rules
 	found  map[string]*RuleViolation
 	reader *stateReader
@@ -162,9 +179,9 @@ func (f *flapper) change(value string, at int64, window time.Duration) int {
 	return len(f.times)
 }
 
-func newChecker(log string, names *Names, rules Rules) *checker {
-	c := &checker{rules: rules, found: make(map[string]*RuleViolation), reader: newStateReader(),
-		partitions: make(map[int]*watched), nodes: make(map[string]*flapper)}
+func newChecker(log string, names *Names, rules Rules, q *Query) *checker {
+	c := &checker{rules: rules, query: q, found: make(map[string]*RuleViolation), reader: newStateReader(),
+		partitions: make(map[int]*watched), nodes: make(map[string]*flapper), newest: make(map[string]*newest[Violation])}
 	c.out = &Checkup{Log: log, Names: names, Result: Pass, Rules: make([]RuleViolation, len(ruleTexts))}
 	for i, r := range ruleTexts {
 		v := &c.out.Rules[i]
@@ -177,22 +194,43 @@ func newChecker(log string, names *Names, rules Rules) *checker {
 		case ruleFlapping, ruleMembership:
 			v.What = fmt.Sprintf(r.text, rules.Moves, rules.Window)
 		}
-		c.found[r.rule] = v
+		c.found[r.rule], c.newest[r.rule] = v, &newest[Violation]{limit: cmp.Or(q.Limit, maxViolations)}
 	}
 	return c
 }
 
 func (c *checker) violate(rule, subject string, e *Entry, ms int64, format string, args ...any) {
+	if !c.chosen(subject, &e.Event) {
+		return
+	}
 	r := c.found[rule]
 	r.Result = Fail
 	r.Count++
 	v := Violation{Subject: subject, Index: e.Index, Time: e.Event.Time, Event: e.Event.ID(), Millis: ms, Text: fmt.Sprintf(format, args...)}
-	if len(r.Examples) < maxViolations {
+	if c.query.Limit > 0 || c.query.Reverse {
+		c.newest[rule].add(v)
+	} else if len(r.Examples) < maxViolations {
 		r.Examples = append(r.Examples, v)
 	}
 	if ms > 0 && (r.Worst == nil || ms > r.Worst.Millis) {
 		r.Worst = &v
 	}
+}
+
+// chosen reports whether a violation is asked for.
+func (c *checker) chosen(subject string, e *events.Event) bool {
+	f, names := &c.query.Filter, c.out.Names
+	if len(f.Partitions) > 0 && !f.matchPartition([]byte(subject)) {
+		return false
+	}
+	of := *f
+	of.Partitions, of.Nodes = nil, nil
+	if c.ended {
+		return of.IsZero() && len(f.Nodes) == 0 && c.query.Where == nil
+	}
+	kind, id := events.SplitRegister(subject)
+	return (c.query.Where == nil || c.met) && of.Match(e, names) &&
+		(len(f.Nodes) == 0 || kind == events.KindNode && slices.Contains(f.Nodes, id) || f.matchNode(e, names))
 }
 
 // before looks at an assignment with the state in which it was written.
@@ -352,6 +390,7 @@ func (c *checker) clock(e *Entry, i int, since *events.Timestamp, fine bool, rul
 
 // finish stops all clocks at the last event.
 func (c *checker) finish() *Checkup {
+	c.ended = true
 	if c.out.Events > 0 {
 		for i := range int(c.config.PartitionCount) {
 			w := c.partition(i)
@@ -363,6 +402,8 @@ func (c *checker) finish() *Checkup {
 		c.out.Result = Skip
 	}
 	for i := range c.out.Rules {
+		r := &c.out.Rules[i]
+		r.Examples = slices.AppendSeq(r.Examples, c.newest[r.Rule].all(c.query.Reverse))
 		if c.out.Events == 0 {
 			c.out.Rules[i].Result = Skip
 		} else if c.out.Rules[i].Result == Fail {

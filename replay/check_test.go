@@ -2,6 +2,8 @@ package replay_test
 
 import (
 	"context"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,7 +72,7 @@ func TestCheckFindsEach(t *testing.T) {
 			h.SyncAll("n1", "n2")
 			n1.Set("k", "the end")
 		})
-		c, err := open(t, path("n1")).Check(context.Background(), replay.Range{}, replay.Rules{Unowned: 10 * time.Second, Short: 5 * time.Minute, Moves: 6, Window: 10 * time.Minute})
+		c, err := open(t, path("n1")).Check(context.Background(), replay.Query{}, replay.Rules{Unowned: 10 * time.Second, Short: 5 * time.Minute, Moves: 6, Window: 10 * time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,6 +85,118 @@ func TestCheckFindsEach(t *testing.T) {
 		}
 		if want := rule != ""; !met || (c.Result == replay.Fail) != want {
 			t.Errorf("%q: %s", rule, c.Result)
+		}
+	}
+}
+
+// TestCheckOfSome: what filters choose of a checkup is what they would choose of
+// all that was found, and Limit and Reverse the newest of it.
+func TestCheckOfSome(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 5))
+	rules := replay.Rules{Moves: 1, Window: time.Hour, Unowned: time.Millisecond, Short: time.Millisecond}
+	found := 0
+	for _, dir := range randomPast(t, r, 250) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 30 {
+			q, _ := n.randomQuery(r)
+			whole := replay.Query{Range: q.Range, Since: q.Since, Until: q.Until, Limit: 1 << 30}
+			if r.IntN(2) == 0 {
+				q.Where, _ = replay.ParseExpression(`actor != "n1" || owner(1) == "n2"`)
+				whole.Where, _ = replay.ParseExpression("true")
+			}
+			if r.IntN(3) == 0 {
+				q.Filter.Actors = []string{"n?"}
+			}
+			all, err := s.Check(context.Background(), whole, rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			some, err := s.Check(context.Background(), q, rules)
+			if err != nil || some.Events != all.Events {
+				t.Fatal(some, err)
+			}
+			met := n.conditionOn(t, s, &q)
+			for i := range all.Rules {
+				if all.Rules[i].Rule == "owned" || all.Rules[i].Rule == "replicated" {
+					continue // TestCheckUntilTheEnd
+				}
+				want := slices.DeleteFunc(slices.Clone(all.Rules[i].Examples), func(v replay.Violation) bool { return !n.asks(&q, met, v) })
+				found += len(want)
+				if count := len(want); some.Rules[i].Count != count || (some.Rules[i].Result == replay.Fail) != (count > 0) {
+					t.Fatalf("%+v: %+v, want %d", q, some.Rules[i], count)
+				}
+				limit := q.Limit
+				if limit == 0 {
+					limit = 5
+				}
+				if limit = min(limit, len(want)); q.Limit > 0 || q.Reverse {
+					want = want[len(want)-limit:]
+				} else {
+					want = want[:limit]
+				}
+				if q.Reverse {
+					slices.Reverse(want)
+				}
+				if !slices.Equal(some.Rules[i].Examples, want) {
+					t.Fatalf("%+v: %+v\nwant %+v", q, some.Rules[i].Examples, want)
+				}
+			}
+		}
+	}
+	if found < 100 {
+		t.Error(found)
+	}
+}
+
+// conditionOn returns the events of which the condition of a query holds.
+func (n *naive) conditionOn(t *testing.T, s *replay.Source, q *replay.Query) map[events.ID]bool {
+	met := make(map[events.ID]bool)
+	for l, err := range s.Log(context.Background(), replay.Query{Range: q.Range, Since: q.Since, Until: q.Until, Axis: replay.True, Where: q.Where}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		met[l.Event.ID()] = true
+	}
+	return met
+}
+
+// asks reports whether a query asks for a violation.
+func (n *naive) asks(q *replay.Query, met map[events.ID]bool, v replay.Violation) bool {
+	e := &n.entries[slices.IndexFunc(n.entries, func(e replay.Entry) bool { return e.Event.ID() == v.Event })].Event
+	f := q.Filter
+	if f.Partitions != nil && !slices.Contains([]string{"partition/1", "partition/2", "partition/3"}, v.Subject) {
+		return false
+	}
+	if f.Nodes != nil && v.Subject != "node/n2" && !(&replay.Filter{Nodes: f.Nodes}).Match(e, n.names) {
+		return false
+	}
+	return (&replay.Filter{Types: f.Types, Actors: f.Actors}).Match(e, n.names) && met[v.Event]
+}
+
+// TestCheckUntilTheEnd: what no event ended has no event to be chosen by.
+func TestCheckUntilTheEnd(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1 := h.Node("n1")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(2, 1, claim.ID())
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		time.Sleep(time.Minute)
+		n1.Set("k", "the end")
+	})
+	for count, f := range []replay.Filter{{Partitions: []replay.Interval{{First: 0, Last: 0}}}, {Partitions: []replay.Interval{{First: 1, Last: 1}}}} {
+		c, err := open(t, path("n1")).Check(context.Background(), replay.Query{Filter: f}, replay.Rules{})
+		if err != nil || c.Rules[3].Rule != "owned" || c.Rules[3].Count != count {
+			t.Errorf("%+v: %+v %v", f, c.Rules[3], err)
+		}
+		f.Types = []string{"*"}
+		if c, err = open(t, path("n1")).Check(context.Background(), replay.Query{Filter: f}, replay.Rules{}); err != nil || c.Rules[3].Count != 0 {
+			t.Errorf("%+v: %+v %v", f, c.Rules[3], err)
 		}
 	}
 }

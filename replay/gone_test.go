@@ -73,7 +73,7 @@ func TestGoneInHistory(t *testing.T) {
 		if v, err := replay.Verify(ctx, s); err != nil || v.Result != replay.Pass {
 			t.Errorf("%s: verify: %+v, %v", node, v, err)
 		}
-		if c, err := s.Check(ctx, replay.Range{}, replay.Rules{}); err != nil || c.Result != replay.Pass {
+		if c, err := s.Check(ctx, replay.Query{}, replay.Rules{}); err != nil || c.Result != replay.Pass {
 			t.Errorf("%s: check: %+v, %v", node, c, err)
 		}
 		if logs := replay.NamesOf(states["head"]); logs.Log(states["head"].Cluster().Vector.Logs()[2]) != "n3" {

@@ -135,27 +135,8 @@ func TestLogEqualsNaiveFilter(t *testing.T) {
 
 func checkQuery(t *testing.T, r *rand.Rand, s *replay.Source, n *naive) {
 	t.Helper()
-	axis := replay.Axis(r.IntN(3))
-	q := replay.Query{Axis: axis, Reverse: r.IntN(2) == 0, Changes: r.IntN(4) == 0}
-	if r.IntN(2) == 0 {
-		q.Limit = 1 + r.IntN(20)
-	}
-	if r.IntN(3) == 0 {
-		q.Filter.Types = []string{[]string{"Partition*", "app/ping", "Node*"}[r.IntN(3)]}
-	}
-	if r.IntN(3) == 0 {
-		q.Filter.Partitions = []replay.Interval{{First: 1, Last: 3}}
-	}
-	if r.IntN(3) == 0 {
-		q.Filter.Nodes = []string{"n2"}
-	}
-	var points [4]string
-	for i, p := range []*replay.Point{&q.Range.From, &q.Range.To, &q.Since, &q.Until} {
-		if r.IntN(3) == 0 {
-			points[i] = n.randomPoint(r)
-			*p, _ = replay.Grammar{}.Point(points[i])
-		}
-	}
+	q, points := n.randomQuery(r)
+	q.Changes = r.IntN(4) == 0
 	holds := naiveCondition{}
 	if r.IntN(3) == 0 {
 		holds = naiveConditions[r.IntN(len(naiveConditions))]
@@ -172,6 +153,30 @@ func checkQuery(t *testing.T, r *rand.Rand, s *replay.Source, n *naive) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("%+v %q %s:\n got %q\nwant %q", q, points, holds.text, got, want)
 	}
+}
+
+// randomQuery makes a query, and returns its points by their names.
+func (n *naive) randomQuery(r *rand.Rand) (q replay.Query, points [4]string) {
+	q = replay.Query{Axis: replay.Axis(r.IntN(3)), Reverse: r.IntN(2) == 0}
+	if r.IntN(2) == 0 {
+		q.Limit = 1 + r.IntN(20)
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Types = []string{[]string{"Partition*", "app/ping", "Node*"}[r.IntN(3)]}
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Partitions = []replay.Interval{{First: 1, Last: 3}}
+	}
+	if r.IntN(3) == 0 {
+		q.Filter.Nodes = []string{"n2"}
+	}
+	for i, p := range []*replay.Point{&q.Range.From, &q.Range.To, &q.Since, &q.Until} {
+		if r.IntN(3) == 0 {
+			points[i] = n.randomPoint(r)
+			*p, _ = replay.Grammar{}.Point(points[i])
+		}
+	}
+	return q, points
 }
 
 // naiveCondition is a condition, and what it means.
@@ -228,10 +233,7 @@ func (n *naive) answer(q *replay.Query, points [4]string, condition naiveConditi
 	var chosen []replay.Entry
 	for i := range n.entries {
 		e := &n.entries[i]
-		in := func(k int) bool { return n.covers(points[k], q.Axis, e) }
-		since := points[2] == "" || in(2) && n.isAt(points[2], q.Axis, e) || !in(2)
-		if (points[0] == "" || !in(0)) && (points[1] == "" || in(1)) && since && (points[3] == "" || in(3)) &&
-			q.Filter.Match(&e.Event, n.names) && (condition.holds == nil || met[e.Event.ID()]) {
+		if n.within(q.Axis, points, e) && q.Filter.Match(&e.Event, n.names) && (condition.holds == nil || met[e.Event.ID()]) {
 			chosen = append(chosen, *e)
 		}
 	}
@@ -249,6 +251,84 @@ func (n *naive) answer(q *replay.Query, points [4]string, condition naiveConditi
 		ids = append(ids, n.names.Event(chosen[i].Event.ID()))
 	}
 	return ids
+}
+
+// within reports whether an event lies in a range.
+func (n *naive) within(axis replay.Axis, points [4]string, e *replay.Entry) bool {
+	in := func(k int) bool { return n.covers(points[k], axis, e) }
+	since := points[2] == "" || in(2) && n.isAt(points[2], axis, e) || !in(2)
+	return (points[0] == "" || !in(0)) && (points[1] == "" || in(1)) && since && (points[3] == "" || in(3))
+}
+
+// TestBisectEqualsNaiveFold: every flip, and no other, is an event after which the
+// condition is another than before.
+func TestBisectEqualsNaiveFold(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 4))
+	flips := 0
+	for _, dir := range randomPast(t, r, 250) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 60 {
+			q, points := n.randomQuery(r)
+			c := naiveConditions[r.IntN(len(naiveConditions))]
+			q.Where, _ = replay.ParseExpression(c.text)
+			want := n.flips(&q, points, c)
+			got, err := s.Bisect(context.Background(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed := make([]string, 0, len(got.Flips))
+			for _, f := range got.Flips {
+				listed = append(listed, fmt.Sprint(names.Event(f.Event), f.Holds))
+			}
+			if flips += len(listed); !slices.Equal(listed, want.listed) || got.More != want.more || got.Before != want.before || got.After != want.after || got.Events != want.events {
+				t.Fatalf("%+v %q %s:\n got %+v\nwant %+v", q, points, c.text, got, want)
+			}
+		}
+	}
+	if flips < 300 {
+		t.Error(flips)
+	}
+}
+
+// naiveFlips is what a bisection should find.
+type naiveFlips struct {
+	listed        []string
+	more          int
+	before, after bool
+	events        uint64
+}
+
+func (n *naive) flips(q *replay.Query, points [4]string, c naiveCondition) (f naiveFlips) {
+	f.listed = []string{}
+	last, begun := false, false
+	n.statesBefore(q.Axis, points, func(e *replay.Entry, before, after *projection.Cluster) {
+		within := n.within(q.Axis, points, e)
+		if !begun && within {
+			begun, last = true, c.holds(&e.Event, before)
+			f.before = last
+		}
+		was := last
+		last = c.holds(&e.Event, after)
+		if within {
+			f.events, f.after = f.events+1, last
+			if begun && last != was && q.Filter.Match(&e.Event, n.names) {
+				f.listed = append(f.listed, fmt.Sprint(n.names.Event(e.Event.ID()), last))
+			}
+		}
+	})
+	if q.Limit > 0 && len(f.listed) > q.Limit {
+		f.more = len(f.listed) - q.Limit
+		f.listed = f.listed[f.more:]
+	}
+	if q.Reverse {
+		slices.Reverse(f.listed)
+	}
+	return f
 }
 
 // isAt reports whether an event is what a point names, or of its millisecond.

@@ -160,17 +160,6 @@ func unflag(words []string) []string {
 	return out
 }
 
-// oneRange returns the only range of a command; none is everything.
-func (args *arguments) oneRange() (replay.Range, error) {
-	switch len(args.ranges) {
-	case 0:
-		return replay.Range{}, nil
-	case 1:
-		return args.ranges[0], nil
-	}
-	return replay.Range{}, usagef("this command takes one range, not %d", len(args.ranges))
-}
-
 // openOne opens the LOG of a command, "." when none was named; several are
 // merged.
 func (a *app) openOne(args *arguments) (*replay.Source, error) {

@@ -6,41 +6,37 @@ import (
 )
 
 func (a *app) bisectCommand() *cobra.Command {
-	var where, axis string
+	var f filterFlags
 	cmd := &cobra.Command{
 		Use:   "bisect --where CONDITION [LOG] [A..B]",
 		Short: "Find the events that made a condition true or false",
 		Long: `The condition is over the state after each event, and over the event itself:
   owner(17) replicas(17) epoch(17) status("n3") alive() coordinator() value("k")
   type subject node partition origin actor register version seq index trigger reason time
-All flips are found in one pass, however often the condition changes. Exit 1 when it never does.`,
+All flips are found in one pass, however often the condition changes; --type and the like choose which are listed.
+Exit 1 when there is none.`,
 		Example: `  clusterkit-replay bisect data/n1 --where 'owner(17)=="n3"'           when did n3 own partition 17
   clusterkit-replay bisect data/n1 -1h.. --where 'len(alive()) < 3'    when were fewer than three alive
   clusterkit-replay bisect data/n1 --where 'len(replicas(17)) == 0'    when had it no owner`,
-		RunE: func(_ *cobra.Command, words []string) error { return a.runBisect(words, where, axis) },
+		RunE: func(_ *cobra.Command, words []string) error { return a.runBisect(words, &f) },
 	}
-	cmd.Flags().StringVar(&where, "where", "", "the `condition`")
-	cmd.Flags().StringVar(&axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	cmd.Flags().StringVar(&f.where, "where", "", "the `condition`")
+	f.addFilters(cmd)
+	f.addSpan(cmd)
+	f.addAxis(cmd)
+	f.addOrder(cmd, "only the newest `N` flips")
 	return cmd
 }
 
-func (a *app) runBisect(words []string, where, axisName string) error {
+func (a *app) runBisect(words []string, f *filterFlags) error {
 	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
 		return err
 	}
-	if where == "" {
+	if f.where == "" {
 		return usagef("bisect needs a condition: --where 'owner(17)==\"n3\"'")
 	}
-	condition, err := replay.ParseExpression(where)
-	if err != nil {
-		return err
-	}
-	axis, err := replay.ParseAxis(axisName)
-	if err != nil {
-		return &usageError{err}
-	}
-	r, err := args.oneRange()
+	q, err := a.query(f, &args)
 	if err != nil {
 		return err
 	}
@@ -50,16 +46,16 @@ func (a *app) runBisect(words []string, where, axisName string) error {
 	}
 	defer source.Close()
 	defer a.watch("bisect", source).end()
-	b, err := source.Bisect(a.ctx, condition, r, axis)
+	b, err := source.Bisect(a.ctx, q)
 	if err != nil {
 		return err
 	}
 	defer a.allDamaged(b.Damage)
-	a.noteWhere(condition)
+	a.noteWhere(q.Where)
 	if len(b.Flips) == 0 {
 		a.code = exitNo
 	}
-	if r.From.IsZero() {
+	if q.Range.From.IsZero() && q.Since.IsZero() {
 		a.notKept(source, len(b.Flips))
 	}
 	return a.printBisection(b, source.Name)

@@ -29,7 +29,7 @@ Without it only what the answer needs is read, from the end back: older damage i
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.at, "at", "head", "the `point`")
-	flags.StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	addAxis(cmd, &f.axis)
 	flags.BoolVar(&f.history, "history", false, "all there ever was, with how long it lasted")
 	flags.BoolVar(&f.why, "why", false, "follow the causes to their root")
 	return cmd

@@ -9,15 +9,22 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
+	var f filterFlags
 	var rules replay.Rules
 	cmd := &cobra.Command{
 		Use:   "check [LOG] [A..B]",
 		Short: "Hold the whole history against invariants",
+		Long: `Filters choose which violations count: by the event at which they were found, --partition and --node also by what
+they are about. What lasts until the end was found at no event. The history is read and held against all of it.`,
 		Example: `  clusterkit-replay check data/n1                      did everything always hold
   clusterkit-replay check data/n1 --unowned 1s         with a stricter limit
   clusterkit-replay check data/n1 -1d.. -o json        of the last day, for programs`,
-		RunE: func(_ *cobra.Command, words []string) error { return a.runCheck(rules, words) },
+		RunE: func(_ *cobra.Command, words []string) error { return a.runCheck(rules, &f, words) },
 	}
+	f.addFilters(cmd)
+	f.addSpan(cmd)
+	f.addWhere(cmd)
+	f.addOrder(cmd, "the newest `N` examples of each rule, instead of the first 5")
 	flags := cmd.Flags()
 	flags.DurationVar(&rules.Unowned, "unowned", 10*time.Second, "how long a partition may have no live owner")
 	flags.DurationVar(&rules.Short, "short", 5*time.Minute, "how long a partition may have fewer copies than it could")
@@ -26,7 +33,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) runCheck(rules replay.Rules, words []string) error {
+func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error {
 	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
 		return err
@@ -34,7 +41,7 @@ func (a *app) runCheck(rules replay.Rules, words []string) error {
 	if rules.Unowned < 0 || rules.Short < 0 || rules.Moves < 0 || rules.Window < 0 {
 		return usagef("a limit below zero")
 	}
-	r, err := args.oneRange()
+	q, err := a.query(f, &args)
 	if err != nil {
 		return err
 	}
@@ -44,7 +51,7 @@ func (a *app) runCheck(rules replay.Rules, words []string) error {
 	}
 	defer source.Close()
 	defer a.watch("check", source).end()
-	c, err := source.Check(a.ctx, r, rules)
+	c, err := source.Check(a.ctx, q, rules)
 	if err != nil {
 		return err
 	}
@@ -54,7 +61,7 @@ func (a *app) runCheck(rules replay.Rules, words []string) error {
 	case replay.Skip:
 		a.code = exitUnknown
 	}
-	if r.From.IsZero() {
+	if q.Range.From.IsZero() && q.Since.IsZero() {
 		a.notKept(source, int(c.Events))
 	}
 	defer a.allDamaged(c.Damage)

@@ -26,7 +26,7 @@ func (a *app) diffCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, words []string) error { return a.runDiff(&f, words) },
 	}
 	cmd.Flags().StringVar(&f.at, "at", "head", "the `point` at which two logs are compared")
-	cmd.Flags().StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	addAxis(cmd, &f.axis)
 	cmd.Flags().BoolVar(&f.stat, "stat", false, "only how much differs")
 	return cmd
 }

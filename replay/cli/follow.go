@@ -43,9 +43,10 @@ before that event.`,
 	}
 	flags := cmd.Flags()
 	f.addFilters(cmd)
+	f.addSpan(cmd)
 	flags.Lookup("since").Usage = "begin after this `point`, instead of now"
 	flags.MarkHidden("until") // it exists
-	flags.IntVarP(&f.limit, "limit", "n", 0, "begin with the newest `N`")
+	f.addLimit(cmd, "begin with the newest `N`")
 	flags.StringVar(&f.cursor, "cursor", "", "`file` that remembers how far it came; it wins over --since and -n")
 	flags.BoolVar(&f.once, "until-caught-up", false, "end when there is nothing more")
 	return cmd

@@ -30,7 +30,11 @@ What a condition of --where can speak of, bisect --help lists.`,
   clusterkit-replay log data/n1 -n 20 --type 'Node*'   the newest 20 events about nodes`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runLog(&f, words) },
 	}
-	f.add(cmd)
+	f.addFilters(cmd)
+	f.addSpan(cmd)
+	f.addWhere(cmd)
+	f.addAxis(cmd)
+	f.addOrder(cmd, "only the newest `N`")
 	cmd.Flags().BoolVarP(&f.changes, "patch", "p", false, "also say what each event changed")
 	cmd.Flags().BoolVar(&f.graph, "graph", false, "draw which event caused which; … stands for causes that are not shown")
 	return cmd

@@ -7,7 +7,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// filterFlags are the flags that choose events.
+// filterFlags are the flags that choose events, and what was found at events. They
+// never change what is folded, only what is shown or counted.
+//
+//	            filters  span      --where  -n  --reverse  --axis
+//	log            x      x           x      x      x        x
+//	stats          x      x           x      x               x
+//	bisect         x      x       its own    x      x        x
+//	check          x      x           x      x      x      (true)
+//	timeline       x      x           x                      x
+//	follow         x    --since       x      x            (known)
+//
+// The others answer for one point, or for all there is: where they choose, it is
+// with --node and --partition.
 type filterFlags struct {
 	types, nodes, origins, actors []string
 	partitions                    string
@@ -17,29 +29,40 @@ type filterFlags struct {
 	reverse                       bool
 }
 
-func (f *filterFlags) add(cmd *cobra.Command) {
-	f.addFilters(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&f.where, "where", "", "only where this `condition` holds of the event and the state before it, such as 'owner(17)==\"n3\"'")
-	f.addAxis(cmd)
-	flags.IntVarP(&f.limit, "limit", "n", 0, "only the newest `N`")
-	flags.BoolVar(&f.reverse, "reverse", false, "newest first")
-}
-
 // addFilters adds the flags that need no more than the event itself.
 func (f *filterFlags) addFilters(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.types, "type", nil, "only these `types`; globs such as 'Node*' or 'app/*'")
 	flags.StringSliceVar(&f.nodes, "node", nil, "only what is about these `nodes`, or gives or takes a partition from them")
 	flags.StringSliceVar(&f.origins, "origin", nil, "only what these `nodes` wrote")
-	flags.StringVar(&f.partitions, "partition", "", "only these partitions, `numbers` such as 3,10-20")
+	flags.StringVar(&f.partitions, "partition", "", partitionUsage)
 	flags.StringSliceVar(&f.actors, "actor", nil, "only what these `actors` asked for; globs such as 'operator:*'")
-	flags.StringVar(&f.since, "since", "", "from this `point` on")
-	flags.StringVar(&f.until, "until", "", "up to this `point`")
 }
 
-func (f *filterFlags) addAxis(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+const partitionUsage = "only these partitions, `numbers` such as 3,10-20"
+
+func (f *filterFlags) addSpan(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.since, "since", "", "from this `point` on")
+	cmd.Flags().StringVar(&f.until, "until", "", "up to this `point`")
+}
+
+func (f *filterFlags) addWhere(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.where, "where", "", "only where this `condition` holds of the event and the state before it, such as 'owner(17)==\"n3\"'")
+}
+
+func (f *filterFlags) addOrder(cmd *cobra.Command, limited string) {
+	f.addLimit(cmd, limited)
+	cmd.Flags().BoolVar(&f.reverse, "reverse", false, "newest first")
+}
+
+func (f *filterFlags) addLimit(cmd *cobra.Command, usage string) {
+	cmd.Flags().IntVarP(&f.limit, "limit", "n", 0, usage)
+}
+
+func (f *filterFlags) addAxis(cmd *cobra.Command) { addAxis(cmd, &f.axis) }
+
+func addAxis(cmd *cobra.Command, axis *string) {
+	cmd.Flags().StringVar(axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
 }
 
 // query turns the flags into a query.

@@ -32,9 +32,9 @@ func (a *app) stateCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.at, "at", "head", "the `point`")
-	flags.StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	addAxis(cmd, &f.axis)
 	flags.StringSliceVar(&f.nodes, "node", nil, "only these `nodes`, and the partitions that they hold")
-	flags.StringVar(&f.partitions, "partition", "", "only these partitions, `numbers` such as 3,10-20")
+	flags.StringVar(&f.partitions, "partition", "", partitionUsage)
 	flags.StringVar(&f.as, "as", "", "print the bytes of this `file` of a data directory: cluster-state.json")
 	return cmd
 }

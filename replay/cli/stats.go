@@ -20,10 +20,11 @@ func (a *app) statsCommand() *cobra.Command {
   clusterkit-replay stats data/n1 --by trigger --type PartitionAssigned   why partitions moved`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runStats(&f, by, words) },
 	}
-	f.add(cmd)
-	for _, name := range []string{"limit", "reverse", "axis"} {
-		cmd.Flags().MarkHidden(name) // they mean nothing here; the flag exists, so no error
-	}
+	f.addFilters(cmd)
+	f.addSpan(cmd)
+	f.addWhere(cmd)
+	f.addAxis(cmd)
+	f.addLimit(cmd, "only the newest `N` events")
 	cmd.Flags().StringVar(&by, "by", "type", "`what` to group by: "+strings.Join(replay.Groupings, ", "))
 	return cmd
 }

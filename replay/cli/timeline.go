@@ -37,6 +37,7 @@ The format follows from the name: .html, .svg, .trace.json (Perfetto), .json.`,
 	}
 	flags := cmd.Flags()
 	f.addFilters(cmd)
+	f.addSpan(cmd)
 	f.addAxis(cmd)
 	flags.StringVarP(&f.file, "output", "o", "", "the `file` to write; - is stdout")
 	flags.StringVar(&f.format, "format", "", "`format`: html, svg, trace (for Perfetto) or json; by the name of the file when not given")

@@ -35,7 +35,7 @@ its waits are over. Nothing is written. Exit 1 when a partition would be left wi
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.at, "at", "head", "the `point`")
-	flags.StringVar(&f.axis, "axis", "", "`axis` of time: true (what was so) or known (what this node believed)")
+	addAxis(cmd, &f.axis)
 	flags.StringArrayVar(&f.join, "join", nil, "this `node` joins: n9 or n9,zone=b,weight=2")
 	flags.StringSliceVar(&f.leave, "leave", nil, "these `nodes` leave for good")
 	flags.StringSliceVar(&f.fail, "fail", nil, "these `nodes` fail and do not return")
