@@ -155,6 +155,16 @@ func TestFollowALiveNode(t *testing.T) {
 	if out := follow(ck); strings.Contains(out, "value/") {
 		t.Errorf("with nothing new follow shows\n%s", out)
 	}
+	if _, err := ck.Set(t.Context(), "fourth", []byte("there")); err != nil {
+		t.Fatal(err)
+	}
+	set(ck, "fifth")
+	for _, from := range [][]string{{"--since", "first"}, {"-n", "1"}} { // which is in front of what is asked for, and behind
+		words := append([]string{"follow", "http://" + ck.Addr(), "--until-caught-up", "--where", `value("fourth") == "there"`}, from...)
+		if code, out, errs := replayCommand(words...); code != 0 || strings.Contains(out, "value/fourth") || !strings.Contains(out, "value/fifth") {
+			t.Errorf("%v exits %d: %s%s", words, code, out, errs)
+		}
+	}
 }
 
 // TestReplayOverTLS asks a node that listens with a certificate of its own.

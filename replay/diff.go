@@ -85,6 +85,36 @@ func Compare(a, b *projection.State) *Diff {
 	return d
 }
 
+// Of returns the part of a diff that is about some nodes, with the partitions that
+// they held or hold, or about some partitions; all of it when neither is given. Same
+// and Moves are those of the part.
+func (d *Diff) Of(nodes []string, partitions []Interval) *Diff {
+	if len(nodes)+len(partitions) == 0 {
+		return d
+	}
+	part := &Diff{From: d.From, To: d.To, Damage: d.Damage}
+	for i := range d.Nodes {
+		if slices.Contains(nodes, d.Nodes[i].ID) {
+			part.Nodes = append(part.Nodes, d.Nodes[i])
+		}
+	}
+	of := Filter{Partitions: partitions}
+	held := func(id string) bool { return slices.Contains(nodes, id) }
+	for i := range d.Partitions {
+		p := &d.Partitions[i]
+		chosen := slices.ContainsFunc(p.From, held) || slices.ContainsFunc(p.To, held)
+		if len(partitions) > 0 {
+			chosen = of.holds(p.ID)
+		}
+		if chosen {
+			part.Partitions = append(part.Partitions, *p)
+			part.Moves += p.moves()
+		}
+	}
+	part.Same = len(part.Nodes)+len(part.Partitions) == 0
+	return part
+}
+
 // quality is a name and a value, in words.
 type quality struct{ name, value string }
 
@@ -182,13 +212,20 @@ func (d *Diff) comparePartitions(a, b *projection.Cluster, later *projection.Sta
 				}
 			}
 		}
-		for _, node := range c.To {
-			if !slices.Contains(c.From, node) {
-				d.Moves++
-			}
-		}
+		d.Moves += c.moves()
 		d.Partitions = append(d.Partitions, c)
 	}
+}
+
+// moves returns how many copies are on a node that had none before.
+func (p *PartitionChange) moves() int {
+	n := 0
+	for _, node := range p.To {
+		if !slices.Contains(p.From, node) {
+			n++
+		}
+	}
+	return n
 }
 
 func partitionOr(c *projection.Cluster, i int) *projection.Partition {

@@ -108,9 +108,11 @@ func partitionOf(register []byte) int {
 
 func (f *Filter) matchPartition(register []byte) bool {
 	n := partitionOf(register)
-	if n < 0 {
-		return false
-	}
+	return n >= 0 && f.holds(n)
+}
+
+// holds reports whether a partition is one of those asked for.
+func (f *Filter) holds(n int) bool {
 	for i := range f.Partitions {
 		if f.Partitions[i].First <= n && n <= f.Partitions[i].Last {
 			return true

@@ -24,6 +24,10 @@ type Following struct {
 	After events.Vector
 	// Filter chooses events; the others are passed over, in After too.
 	Filter Filter
+	// Where, when it is not nil, is asked of each event and the state before it,
+	// in local order. For that everything up to After is folded in the beginning,
+	// for which the whole history of a live node is read once.
+	Where *Expression
 	// Poll is how long to wait at the end before looking again; 0 is 200 ms.
 	Poll time.Duration
 	// CaughtUp, when it is not nil, is called whenever the end was reached. When
@@ -71,6 +75,8 @@ type tail struct {
 	yield   func(*Line, error) bool
 	line    Line
 	decoder events.Decoder
+	folded  *projection.State // of what was read, when there is a condition
+	lost    bool              // damage was met that folded lacks
 }
 
 func (t *tail) open(ctx context.Context, name string) error {
@@ -91,6 +97,9 @@ func (t *tail) open(ctx context.Context, name string) error {
 		}
 		t.After = heads.Clone()
 	} else if from, err = s.after(ctx, t.After); err != nil {
+		return err
+	}
+	if err := t.fold(ctx, s); err != nil {
 		return err
 	}
 	list := s.feed.entries(ctx, from)
@@ -125,15 +134,16 @@ func (t *tail) wait(ctx context.Context) bool {
 
 // take yields an event unless it was seen already.
 func (t *tail) take(e *Entry, err error) error {
+	seen := err == nil && e.IsEvent() && t.After.Covers(e.id())
+	if seen && t.folded == nil {
+		return nil
+	}
 	if err == nil && e.IsEvent() {
-		if t.After.Covers(e.id()) {
-			return nil
-		}
 		err = e.loaded(&t.decoder)
 	}
-	var damage *Damage
 	switch {
-	case errors.As(err, &damage):
+	case isDamage(err) != nil:
+		t.lost = true
 		return t.tell(err)
 	case err != nil:
 		return err
@@ -141,13 +151,21 @@ func (t *tail) take(e *Entry, err error) error {
 		return t.state(e)
 	}
 	t.line.Names.Learn(&e.Event)
+	chosen := t.Filter.Match(&e.Event, t.line.Names)
+	if t.folded != nil {
+		chosen = t.Where.Holds(e, t.folded, t.line.Names) && chosen
+		t.folded.Apply(&e.Event)
+	}
+	if seen {
+		return nil
+	}
 	if next := t.After[e.log] + 1; e.seq > next {
 		if err := t.tell(&Unseen{t.line.Names.Log(e.log), next, e.seq - 1}); err != nil {
 			return err
 		}
 	}
 	t.After[e.log] = e.seq
-	if !t.Filter.Match(&e.Event, t.line.Names) {
+	if !chosen {
 		return nil
 	}
 	t.line.Entry = *e
@@ -166,7 +184,7 @@ func (t *tail) tell(err error) error {
 
 // state goes on after a state that came in place of events.
 func (t *tail) state(e *Entry) error {
-	if e.Base {
+	if e.Base && (t.folded == nil || !t.lost) {
 		return nil
 	}
 	state, err := projection.ReadSnapshot(e.Snapshot)
@@ -174,6 +192,12 @@ func (t *tail) state(e *Entry) error {
 		return t.tell(&Damage{File: e.File, Offset: e.Offset, From: e.Index, Until: e.Index + 1, Reason: err.Error()})
 	}
 	t.line.Names.LearnState(state)
+	if t.folded != nil {
+		t.folded.Merge(state)
+	}
+	if t.lost = false; e.Base {
+		return nil
+	}
 	for _, h := range state.Heads() {
 		if next := t.After[h.Log] + 1; h.Seq >= next {
 			t.After[h.Log] = h.Seq
@@ -183,6 +207,31 @@ func (t *tail) state(e *Entry) error {
 		}
 	}
 	return nil
+}
+
+// fold makes the state of what was seen, when there is a condition to ask of it.
+func (t *tail) fold(ctx context.Context, s *Source) error {
+	if t.Where == nil {
+		return nil
+	}
+	m, err := s.stateAt(ctx, Point{text: t.After.String()}, &cut{axis: Known, vector: t.After.Clone()})
+	if err == nil {
+		t.folded = m.State
+	}
+	return err
+}
+
+// foldNode makes it of the history of a live node.
+func (t *tail) foldNode(ctx context.Context, base string) error {
+	if t.Where == nil {
+		return nil
+	}
+	s, err := Open(ctx, base)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return t.fold(ctx, s)
 }
 
 // after returns a local index before which all events are covered by v.
@@ -225,6 +274,9 @@ func (t *tail) node(ctx context.Context, base string) error {
 		}
 	}
 	t.line.Names.learnLive(ctx, base, c)
+	if err := t.foldNode(ctx, base); err != nil {
+		return err
+	}
 	first := true
 	for {
 		err := t.ask(ctx, base)

@@ -18,6 +18,7 @@ type Step struct {
 	State   *projection.State
 	Outcome projection.Outcome
 	Within  bool // false in front of the range, where events are only folded
+	Chosen  bool // within the range, and what the filter and the condition of the query ask for
 
 	// Jumped says that more changed than the event says, because a snapshot
 	// took the place of events: any register may have another winner.
@@ -30,8 +31,9 @@ type Step struct {
 
 // Walk folds the history that several logs hold together, event by event along
 // the axis true, each event once; of a single log also along the axis known. It
-// uses the range, the two limits and the axis of the query. It starts from the
-// last snapshot in front of the range. A *Damage does not end the sequence;
+// uses the range, the two limits and the axis of the query, and of its filter and
+// its condition it tells what they choose. It starts from the last snapshot in
+// front of the range. A *Damage does not end the sequence;
 // every other error does.
 func Walk(ctx context.Context, q Query, sources ...*Source) iter.Seq2[*Step, error] {
 	return func(yield func(*Step, error) bool) {
@@ -43,7 +45,7 @@ func Walk(ctx context.Context, q Query, sources ...*Source) iter.Seq2[*Step, err
 			yield(nil, err)
 			return
 		}
-		h := history{yield: yield, learnt: make([]int64, len(sources))}
+		h := history{yield: yield, query: &q, names: new(Names), learnt: make([]int64, len(sources))}
 		if err := h.open(ctx, q, sources); err != nil && err != errStop {
 			yield(nil, err)
 			return
@@ -59,6 +61,8 @@ func Walk(ctx context.Context, q Query, sources ...*Source) iter.Seq2[*Step, err
 // history folds the union of several logs.
 type history struct {
 	yield   func(*Step, error) bool
+	query   *Query
+	names   *Names
 	windows []*window // of the range, one a source
 	states  []spare   // that may make up for events that no log holds
 	state   *projection.State
@@ -81,6 +85,7 @@ func (h *history) open(ctx context.Context, q Query, sources []*Source) error {
 		if err != nil {
 			return err
 		}
+		h.names.LearnNames(w.names)
 		w.first = w.beginning(ctx)
 		h.windows = append(h.windows, w)
 		base, err := s.feed.base(ctx, w.first)
@@ -228,12 +233,16 @@ func (h *history) take(ctx context.Context, e *Entry, within bool) error {
 	if err := e.loaded(&h.decoder); err != nil {
 		return err
 	}
+	chosen := within && (h.query.Filter.IsZero() || h.query.Filter.Match(&e.Event, h.names))
+	if h.query.Where != nil {
+		chosen = h.query.Where.Holds(e, h.state, h.names) && chosen
+	}
 	outcome := h.state.Apply(&e.Event)
 	if outcome == projection.Gap && h.mergeFor(ctx, e.Event.ID()) {
 		h.jumped = true
 		outcome = h.state.Apply(&e.Event)
 	}
-	h.step = Step{Entry: *e, State: h.state, Outcome: outcome, Within: within, Jumped: h.jumped, Learnt: h.learnt}
+	h.step = Step{Entry: *e, State: h.state, Outcome: outcome, Within: within, Chosen: chosen, Jumped: h.jumped, Learnt: h.learnt}
 	h.jumped = false
 	if !h.yield(&h.step, nil) {
 		return errStop

@@ -11,8 +11,10 @@ import (
 
 // diffFlags are the flags of diff.
 type diffFlags struct {
-	at, axis string
-	stat     bool
+	at, axis   string
+	nodes      []string
+	partitions string
+	stat       bool
 }
 
 func (a *app) diffCommand() *cobra.Command {
@@ -27,6 +29,8 @@ func (a *app) diffCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.at, "at", "head", "the `point` at which two logs are compared")
 	addAxis(cmd, &f.axis)
+	cmd.Flags().StringSliceVar(&f.nodes, "node", nil, "only these `nodes`, and the partitions that they held or hold")
+	cmd.Flags().StringVar(&f.partitions, "partition", "", partitionUsage)
 	cmd.Flags().BoolVar(&f.stat, "stat", false, "only how much differs")
 	return cmd
 }
@@ -42,6 +46,10 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 	axis, err := replay.ParseAxis(f.axis)
 	if err != nil {
 		return &usageError{err}
+	}
+	partitions, err := parsePartitions(f.partitions)
+	if err != nil {
+		return err
 	}
 	points, err := a.diffPoints(f, &args)
 	if err != nil {
@@ -63,7 +71,7 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 		}
 		a.noteAssumed(moments[i])
 	}
-	d := replay.Compare(moments[0].State, moments[1].State)
+	d := replay.Compare(moments[0].State, moments[1].State).Of(f.nodes, partitions)
 	d.From, d.To = moments[0].Mark, moments[1].Mark
 	d.Damage = append(moments[0].Damage, moments[1].Damage...)
 	if !d.Same {

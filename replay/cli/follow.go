@@ -29,7 +29,7 @@ func (a *app) followCommand() *cobra.Command {
 		Long: `With --cursor FILE it writes down how far it came, and goes on exactly there the next time, on the log of
 any node. With a COMMAND it runs that for each event, with the event as JSON on its standard input and CLUSTERKIT_TYPE,
 _EVENT, _ID, _SUBJECT, _ORIGIN, _ACTOR, _TIME and _CURSOR in its environment; when the command fails, following ends
-before that event.`,
+before that event. --where is asked of each event and the state before it; what was before is read once for that.`,
 		Example: `  clusterkit-replay follow data/n1 -n 20                         the newest 20, and what comes
   clusterkit-replay follow http://host:8080 --type 'Node*'       of a live node, from now on
   clusterkit-replay follow data/n1 --cursor seen --since first -- ./notify.sh   each event once, whatever happens`,
@@ -46,6 +46,7 @@ before that event.`,
 	f.addSpan(cmd)
 	flags.Lookup("since").Usage = "begin after this `point`, instead of now"
 	flags.MarkHidden("until") // it exists
+	f.addWhere(cmd)
 	f.addLimit(cmd, "begin with the newest `N`")
 	flags.StringVar(&f.cursor, "cursor", "", "`file` that remembers how far it came; it wins over --since and -n")
 	flags.BoolVar(&f.once, "until-caught-up", false, "end when there is nothing more")
@@ -73,10 +74,11 @@ func (a *app) runFollow(f *followFlags, words, run []string) error {
 	if err != nil {
 		return err
 	}
-	w := follower{app: a, f: f, run: run, following: replay.Following{Filter: q.Filter}}
+	w := follower{app: a, f: f, run: run, following: replay.Following{Filter: q.Filter, Where: q.Where}}
 	if err := w.begin(name, q); err != nil {
 		return err
 	}
+	defer a.noteWhere(q.Where)
 	return w.follow(name)
 }
 

@@ -76,10 +76,8 @@ func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
 		return q, &usageError{err}
 	}
 	var err error
-	if f.partitions != "" {
-		if q.Filter.Partitions, err = replay.ParseIntervals(f.partitions); err != nil {
-			return q, usagef("--partition %w", err)
-		}
+	if q.Filter.Partitions, err = parsePartitions(f.partitions); err != nil {
+		return q, err
 	}
 	if f.where != "" {
 		if q.Where, err = replay.ParseExpression(f.where); err != nil {
@@ -102,6 +100,18 @@ func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
 		q.Range = args.ranges[0]
 	}
 	return q, nil
+}
+
+// parsePartitions reads the flag --partition; none when it is not given.
+func parsePartitions(text string) ([]replay.Interval, error) {
+	if text == "" {
+		return nil, nil
+	}
+	list, err := replay.ParseIntervals(text)
+	if err != nil {
+		return nil, usagef("--partition %w", err)
+	}
+	return list, nil
 }
 
 // pointFlag reads the point of a flag; the zero Point when it is not given.

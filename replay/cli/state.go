@@ -58,11 +58,9 @@ func (a *app) runState(f *stateFlags, words []string) error {
 	if f.as != "" && f.as != "cluster-state.json" {
 		return usagef("--as %q: want cluster-state.json", f.as)
 	}
-	var partitions []replay.Interval
-	if f.partitions != "" {
-		if partitions, err = replay.ParseIntervals(f.partitions); err != nil {
-			return usagef("--partition %w", err)
-		}
+	partitions, err := parsePartitions(f.partitions)
+	if err != nil {
+		return err
 	}
 	source, err := a.openOne(&args)
 	if err != nil {

@@ -29,6 +29,8 @@ func (a *app) timelineCommand() *cobra.Command {
 		Long: `The page is one file that needs no network. It shows nodes and partitions as lanes, events,
 curves of unowned partitions and of imbalance, and for what is selected the command that
 says more. Of several LOGs it also shows what each node knew, and when.
+Lanes and curves are those of all events; --type, --actor, --origin and --where choose which events have a sign,
+--node and --partition also which lanes are drawn.
 The format follows from the name: .html, .svg, .trace.json (Perfetto), .json.`,
 		Example: `  clusterkit-replay timeline -o report.html data/n1                  all there is
   clusterkit-replay timeline -o report.html data/n1 data/n2 data/n3  and what each node knew
@@ -38,6 +40,7 @@ The format follows from the name: .html, .svg, .trace.json (Perfetto), .json.`,
 	flags := cmd.Flags()
 	f.addFilters(cmd)
 	f.addSpan(cmd)
+	f.addWhere(cmd)
 	f.addAxis(cmd)
 	flags.StringVarP(&f.file, "output", "o", "", "the `file` to write; - is stdout")
 	flags.StringVar(&f.format, "format", "", "`format`: html, svg, trace (for Perfetto) or json; by the name of the file when not given")
@@ -48,9 +51,6 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	args, err := a.classify(words, (*arguments).onlyRanges)
 	if err != nil {
 		return err
-	}
-	if f.where != "" {
-		return usagef("timeline draws lanes over time and knows no --where; bisect --where finds the moments, log --where the events")
 	}
 	write, err := f.writer(a)
 	if err != nil {
@@ -74,11 +74,12 @@ func (a *app) runTimeline(f *timelineFlags, words []string) error {
 	// Little garbage is made here and much is kept, so collecting it often costs
 	// little and saves a third of the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(30))
-	t, err := timeline.Build(a.ctx, timeline.Options{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis, Filter: q.Filter, Zone: a.grammar.Zone}, sources...)
+	t, err := timeline.Build(a.ctx, timeline.Options{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis, Filter: q.Filter, Where: q.Where, Zone: a.grammar.Zone}, sources...)
 	if err != nil {
 		return err
 	}
 	defer func() { a.allDamaged(t.Damage()) }()
+	a.noteWhere(q.Where)
 	if t.Omitted > 0 {
 		a.note("without a sign of its own: %s; the application wrote too many", replay.Count(t.Omitted, "event"))
 	}

@@ -90,10 +90,21 @@ func TestTimelineDamage(t *testing.T) {
 	}
 }
 
-// TestTimelineRefusesWhere: a condition that is read and not obeyed would be a
-// lie about the picture.
-func TestTimelineRefusesWhere(t *testing.T) {
-	if code, out, errs := run("timeline", "-o", "-", "--where", `type=="NodeJoined"`, t.TempDir()); code != 2 || out != "" || !strings.Contains(errs, "--where") {
-		t.Errorf("exit %d\n%s%s", code, out, errs)
+// TestTimelineWhere holds that the flags choose signs, and not lanes.
+func TestTimelineWhere(t *testing.T) {
+	incident(t)
+	count := func(what string, flags ...string) int {
+		code, out, errs := run(append([]string{"timeline", "-o", "-", "--format", "json", "n1"}, flags...)...)
+		if code != 0 {
+			t.Fatalf("%v: exit %d: %s", flags, code, errs)
+		}
+		return strings.Count(out, what)
+	}
+	sign, lane := `"type":"NodeFailed"`, `"status":"failed"`
+	if all, none := count(sign), count(sign, "--where", `status("n3")=="removed"`); all == 0 || none != 0 {
+		t.Errorf("%d signs, and %d where nothing is asked for", all, none)
+	}
+	if all, some := count(lane), count(lane, "--where", "false"); all == 0 || some != all {
+		t.Errorf("%d stretches, and %d with a condition", all, some)
 	}
 }

@@ -71,7 +71,11 @@ func (t *Timeline) view(ctx context.Context, o *Options, source int, sources ...
 		b.late = newBacklog(len(sources))
 	}
 	var last *projection.State
-	for s, err := range replay.Walk(ctx, replay.Query{Range: o.Range, Since: o.Since, Until: o.Until, Axis: o.Axis}, sources...) {
+	q := replay.Query{Range: o.Range, Since: o.Since, Until: o.Until, Axis: o.Axis}
+	if b.main {
+		q.Filter, q.Where = o.Filter, o.Where
+	}
+	for s, err := range replay.Walk(ctx, q, sources...) {
 		if err == nil {
 			last = s.State
 			err = b.step(s)
@@ -199,7 +203,7 @@ func (b *builder) count(s *replay.Step) {
 	if s.Event.Type == events.PartitionAssigned {
 		return
 	}
-	if b.options.Filter.IsZero() || b.options.Filter.Match(&s.Event, b.names) {
+	if s.Chosen {
 		b.mark(s, b.now)
 	}
 }

@@ -55,6 +55,10 @@ type Options struct {
 	// those of the whole cluster all the same.
 	Filter replay.Filter
 
+	// Where, when not nil, chooses markers too: where it holds of the event and
+	// the state before it.
+	Where *replay.Expression
+
 	// Zone is that of the times which the pictures show; nil is UTC.
 	Zone *time.Location
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
@@ -56,6 +57,56 @@ func incident(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) { replaytest.Incident(t, dir).Close() })
 	t.Chdir(dir)
+}
+
+// TestSigns holds that filters and a condition choose the signs of events as log
+// chooses events, and that the lanes and curves stay those of all of them.
+func TestSigns(t *testing.T) {
+	incident(t)
+	for _, q := range []replay.Query{
+		{},
+		{Filter: replay.Filter{Types: []string{"Node*"}}},
+		{Where: expression(t, `len(alive()) < 3 || status("n3") == "failed"`)},
+		{Filter: replay.Filter{Types: []string{"Value*", "Node*"}}, Where: expression(t, `status("n3") == "failed"`)},
+	} {
+		for _, logs := range [][]string{{"n1"}, {"n1", "n2", "n3"}} {
+			tl := build(t, timeline.Options{Filter: q.Filter, Where: q.Where}, logs...)
+			signs := make(map[string]int)
+			for m := range tl.Markers() {
+				signs[m.Type+m.Event]++
+			}
+			n := 0
+			s, err := replay.Open(t.Context(), logs[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for l, err := range s.Log(t.Context(), q) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if l.Event.Type != events.PartitionAssigned {
+					if n++; signs[string(l.Event.Type)+l.Names.Event(l.Event.ID())] != 1 {
+						t.Errorf("%v: %s has no sign", q, l.Names.Event(l.Event.ID()))
+					}
+				}
+			}
+			if err := s.Close(); n == 0 || err != nil || len(logs) == 1 && len(signs) != n {
+				t.Errorf("%v: %d signs of %d events; %v", q, len(signs), n, err)
+			}
+			if all := build(t, timeline.Options{}, logs...); all.Intervals() != tl.Intervals() || all.Events != tl.Events {
+				t.Errorf("%v: other lanes", q)
+			}
+		}
+	}
+}
+
+func expression(t *testing.T, text string) *replay.Expression {
+	t.Helper()
+	x, err := replay.ParseExpression(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 func TestGolden(t *testing.T) {
