@@ -53,7 +53,10 @@ type Group struct {
 
 // Delay says how long the events of an origin took to be known here, from the
 // clock of the origin to the clock of this node: the difference of the clocks
-// is in it.
+// is in it, and what seems to be known before its time counts as 0 ms. P50 and
+// P99 are percentiles by nearest rank, the smallest delay that half of the events,
+// or 99 of 100, do not exceed; they are never too small, and at most an eighth too
+// large.
 type Delay struct {
 	Origin string  `json:"origin"`
 	Events uint64  `json:"events"`
@@ -265,11 +268,12 @@ func topOf(bucket int) int64 {
 	return int64((bucket-16)%8+9)<<shift - 1
 }
 
-func (d *delays) quantile(q float64) float64 {
-	rank := uint64(q * float64(d.n))
+// percentile returns the delay of nearest rank, or up to an eighth more.
+func (d *delays) percentile(p uint64) float64 {
+	rank := (d.n*p + 99) / 100
 	var seen uint64
 	for i, n := range d.buckets {
-		if seen += n; seen > rank {
+		if seen += n; seen >= rank {
 			return float64(min(topOf(i), max(d.max, 0)))
 		}
 	}
@@ -277,5 +281,5 @@ func (d *delays) quantile(q float64) float64 {
 }
 
 func (d *delays) result(origin string) Delay {
-	return Delay{Origin: origin, Events: d.n, P50: d.quantile(0.5), P99: d.quantile(0.99), Max: d.max, Ahead: d.ahead}
+	return Delay{Origin: origin, Events: d.n, P50: d.percentile(50), P99: d.percentile(99), Max: d.max, Ahead: d.ahead}
 }
