@@ -205,7 +205,7 @@ func (ck *ClusterKit) replay() error {
 		}
 		return err
 	})
-	ck.replica.restored(time.Now().UnixMilli())
+	ck.replica.restored(time.Now().UnixMilli(), ck.process)
 	return err
 }
 

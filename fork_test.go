@@ -69,7 +69,7 @@ func (f *forked) set(r *replica, key string) {
 func (f *forked) copyOf(r *replica) *replica {
 	c := newReplica(r.node, r.log, r.config, coordination.Options{})
 	c.state = r.state.Clone()
-	c.restored(f.now)
+	c.restored(f.now, 0)
 	f.held[c] = make(map[events.ID]events.Event)
 	for id, e := range f.held[r] {
 		f.held[c][id] = e

@@ -61,9 +61,17 @@ func (r *replica) restore(e *events.Event) { r.state.Apply(e) }
 
 // restored ends the replay: the clock goes on after the newest own event, and
 // after what others wrote as far as one may follow them.
-func (r *replica) restored(wall int64) {
+//
+// Where the wall clock is behind that, a directory restored from an old backup would
+// give the same times again, to other events of the same sequences: one fencing
+// token could name two owners. So each process goes on elsewhere, by the chance in
+// its name.
+func (r *replica) restored(wall int64, process events.Timestamp) {
 	r.clock.Restore(r.state.Time(r.log))
 	r.clock.Observe(r.state.MaxTime(), wall)
+	if last := r.clock.Last(); last >= events.NewTimestamp(wall, 0) {
+		r.clock.Restore(last + 1 + process&0xffff)
+	}
 }
 
 // head returns the newest event of a log, staged ones included.

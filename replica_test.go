@@ -184,7 +184,7 @@ func TestReplicaTakesBackItsOwnLostEvents(t *testing.T) {
 	l.speak(a)
 	l.carry(a, b, true)
 	restored := newReplica("n0", a.log, a.config, coordination.Options{}) // an old backup: nothing at all
-	restored.restored(l.now)
+	restored.restored(l.now, 0)
 	l.carry(b, restored, true)
 	if restored.state.Digest() != a.state.Digest() {
 		t.Fatal("the restored replica does not know its own past")
@@ -192,6 +192,30 @@ func TestReplicaTakesBackItsOwnLostEvents(t *testing.T) {
 	l.speak(restored)
 	if got, want := restored.head(a.log).Seq, a.head(a.log).Seq; got <= want {
 		t.Errorf("it goes on at %d, must be after %d", got, want)
+	}
+}
+
+// TestReplicaGivesNoTimeTwice: a backup is restored on a machine whose clock is
+// behind the times in it. What was written after the backup, and was lost, bore
+// other times than what is written under the same sequences now.
+func TestReplicaGivesNoTimeTwice(t *testing.T) {
+	l := newLab(t, 1, 1)
+	a := l.replicas[0]
+	l.speak(a)
+	backup := a.state.AppendSnapshot(nil)
+	times := make(map[events.Timestamp]bool)
+	for process := range events.Timestamp(3) {
+		r := newReplica("n0", a.log, a.config, coordination.Options{})
+		state, err := projection.ReadSnapshot(backup)
+		l.must(err)
+		r.state = state
+		r.restored(l.now-1000, events.NewTimestamp(l.now, uint16(7*process)))
+		e, err := r.write(l.now-1000, events.Event{Type: events.ValueSet, Register: events.ValueRegister("k"), Body: events.Encode(&events.Value{Key: "k"})})
+		l.must(err)
+		if times[e.Time] || e.Time <= a.state.Time(a.log) {
+			t.Errorf("%s is given again", e.Time)
+		}
+		times[e.Time] = true
 	}
 }
 

@@ -126,7 +126,7 @@ func (w *simWorld) boot(h *simHost) *simProc {
 		w.emptied(h)
 		p.r.log, p.r.state = h.disk.log, w.openDisk(h)
 	}
-	p.r.restored(p.wall())
+	p.r.restored(p.wall(), p.process)
 	p.k = p.r.know()
 	w.published(p)
 	p.peers = newPeers(h.id)
