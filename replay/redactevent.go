@@ -3,6 +3,7 @@ package replay
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -141,7 +142,7 @@ func (r *Redaction) word(word string) string {
 	switch {
 	case r.nodes[bare]:
 		return r.node(bare) + rest
-	case bare == "", isNumber(bare), plainWords[bare]:
+	case bare == "", isNumber(bare), plainWords()[bare]:
 		return word
 	case strings.Contains(bare, ":"):
 		return r.address(bare) + rest
@@ -161,7 +162,7 @@ func isNumber(word string) bool {
 
 // plainWords are the words that this library itself uses in reasons and
 // triggers. They say nothing about whoever uses it.
-var plainWords = func() map[string]bool {
+var plainWords = sync.OnceValue(func() map[string]bool {
 	m := make(map[string]bool)
 	for _, w := range strings.Fields(`a acks after again alive all an and another answer are as assigned at back balance been
 before began below bootstrap by carries carry claims cluster command connection copies copy coordinator data deadline
@@ -178,4 +179,4 @@ without would write writes wrong`) {
 		m[w] = true
 	}
 	return m
-}()
+})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 )
@@ -139,7 +140,7 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-var ago = regexp.MustCompile(`^-([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+(\.\.|$)`)
+var ago = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+(\.\.|$)`) })
 
 // unflag rewrites "-15m", which cobra would take for flags, to "now-15m".
 func unflag(words []string) []string {
@@ -149,7 +150,7 @@ func unflag(words []string) []string {
 			copy(out[i:], words[i:])
 			return out
 		}
-		if ago.MatchString(word) {
+		if strings.HasPrefix(word, "-") && ago().MatchString(word) {
 			word = "now" + word
 		}
 		if from, to, ok := strings.Cut(word, "..-"); ok {
