@@ -16,7 +16,7 @@ type Blame struct {
 	Subject string   `json:"subject"`
 	At      Mark     `json:"at"`
 	Fields  []Fault  `json:"fields"`
-	History []Tenure `json:"history"`       // oldest first; the last one is the present
+	History []Tenure `json:"history"`       // oldest first, the last one is the present; or as BlameHistory was asked for it
 	Why     []Reason `json:"why,omitempty"` // from the present event back to its root
 	Damage  []Damage `json:"damage,omitempty"`
 	Names   *Names   `json:"-"`
@@ -44,6 +44,7 @@ type Tenure struct {
 	What    string           `json:"what"`
 	Cause   events.ID        `json:"cause,omitzero"`
 	Changed []FieldChange    `json:"changed"`
+	index   uint64           // of the event
 }
 
 // Lasted returns how long, until now for the present.
@@ -73,6 +74,31 @@ const maxCauses = 64
 // nothing was ever said about the subject, or a *Damage where that may be lost.
 func (s *Source) Blame(ctx context.Context, subject string, at Point, axis Axis, why bool) (*Blame, error) {
 	return s.blame(ctx, subject, at, axis, why, true)
+}
+
+// BlameHistory is Blame whose history is chosen: the tenures that began at an
+// event in the Range of q, from Since on, up to Until; of them the newest Limit,
+// and with Reverse the newest first. The fields, the causes, and until when a
+// tenure lasted, are those of all there was up to the point. The Filter, Where and
+// Changes are not looked at.
+func (s *Source) BlameHistory(ctx context.Context, subject string, at Point, q Query, why bool) (*Blame, error) {
+	w, err := s.window(ctx, &Query{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis})
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.blame(ctx, subject, at, q.Axis, why, true)
+	if err != nil {
+		return nil, err
+	}
+	chosen := newest[Tenure]{limit: q.Limit}
+	for i := range b.History {
+		t := &b.History[i]
+		if w.within(&Entry{Index: t.index, glance: glance{log: t.Event.Log, seq: t.Event.Seq, time: t.From}}) {
+			chosen.add(*t)
+		}
+	}
+	b.History = slices.AppendSeq([]Tenure{}, chosen.all(q.Reverse))
+	return b, nil
 }
 
 // BlamePresent is Blame without the history: it reads back from the point only
@@ -187,7 +213,7 @@ func (b *Blame) register(ctx context.Context, w *window) (present events.ID, alo
 			continue // superseded when it came
 		}
 		next := payloadFields(e)
-		b.note(e, compareQualities(fields, next), b.value(e), false)
+		b.note(&list[i], compareQualities(fields, next), b.value(e), false)
 		owner, fields = e, next
 		b.At.Index = max(b.At.Index, list[i].Index)
 		present = e.ID()
@@ -207,12 +233,12 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 	start := func(_ *Entry, s *projection.State) error { // from before what is kept
 		if n, ok := s.Cluster().Node(id); ok && !started {
 			e, _ := s.Register(b.Subject)
-			b.note(&e, compareQualities(fields, nodeFields(n)), string(n.Status), false)
+			b.note(&Entry{Event: e}, compareQualities(fields, nodeFields(n)), string(n.Status), false)
 			fields, present = nodeFields(n), n.Cause()
 		}
 		if !started && fields[0].value == "" {
 			if e, ok := buried(s, id); ok {
-				b.noteForgotten(&e, fields)
+				b.noteForgotten(&Entry{Event: e}, fields)
 				present = e.ID()
 			}
 		}
@@ -225,7 +251,7 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 				return nil
 			}
 			if _, ok := s.Cluster().Node(id); !ok {
-				b.noteForgotten(&e.Event, fields)
+				b.noteForgotten(e, fields)
 				fields, present = nodeFields(nil), e.Event.ID()
 				b.At.Index = max(b.At.Index, e.Index)
 			}
@@ -234,7 +260,7 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 		n, ok := s.Cluster().Node(id)
 		next := nodeFields(n)
 		if changes := compareQualities(fields, next); len(changes) > 0 {
-			b.note(&e.Event, changes, next[0].value, true)
+			b.note(e, changes, next[0].value, true)
 		}
 		if fields = next; ok {
 			present = n.Cause()
@@ -254,7 +280,7 @@ func (b *Blame) node(ctx context.Context, w *window) (present events.ID, err err
 const forgotten = "forgotten"
 
 // noteForgotten records that an event forgot the node. What it was by then stays.
-func (b *Blame) noteForgotten(e *events.Event, fields []quality) {
+func (b *Blame) noteForgotten(e *Entry, fields []quality) {
 	b.note(e, []FieldChange{{fields[0].name, fields[0].value, forgotten}}, forgotten, true)
 }
 
@@ -276,7 +302,8 @@ func buried(s *projection.State, id string) (events.Event, bool) {
 
 // note records that an event changed fields of the subject. When status says
 // so, only a change of the first field begins a new tenure.
-func (b *Blame) note(e *events.Event, changes []FieldChange, value string, status bool) {
+func (b *Blame) note(at *Entry, changes []FieldChange, value string, status bool) {
+	e := &at.Event
 	for _, c := range changes {
 		f := Fault{Field: c.Field, Value: c.To, Previous: c.From, Event: e.ID(), Type: e.Type, Time: e.Time, Actor: e.Actor}
 		if i := slices.IndexFunc(b.Fields, func(o Fault) bool { return o.Field == c.Field }); i >= 0 {
@@ -293,7 +320,7 @@ func (b *Blame) note(e *events.Event, changes []FieldChange, value string, statu
 	}
 	b.At.Time = max(b.At.Time, e.Time)
 	b.History = append(b.History, Tenure{From: e.Time, Value: value, Event: e.ID(), Type: e.Type, Actor: e.Actor,
-		What: b.Names.What(e), Cause: e.Cause, Changed: changes})
+		What: b.Names.What(e), Cause: e.Cause, Changed: changes, index: at.Index})
 }
 
 // value is what a register says, in a word.

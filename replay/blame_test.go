@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -54,6 +55,62 @@ func TestBlamePresent(t *testing.T) {
 	if found < 100 {
 		t.Errorf("%d of the subjects were there", found)
 	}
+}
+
+// TestBlameHistory: what is chosen of a history is a naive choice of all of it,
+// and chooses nothing but what is listed.
+func TestBlameHistory(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 6))
+	ctx := context.Background()
+	listed, left := 0, 0
+	for _, dir := range randomPast(t, r, 300) {
+		s := open(t, dir)
+		names, err := s.Names(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 150 {
+			subject := []string{"partition/" + strconv.Itoa(r.IntN(8)), "node/n" + strconv.Itoa(1+r.IntN(3)), "value/k" + strconv.Itoa(r.IntN(3))}[r.IntN(3)]
+			q, points := n.randomQuery(r)
+			want, err := s.Blame(ctx, subject, replay.Head(), q.Axis, true)
+			if errors.Is(err, replay.ErrNotFound) {
+				continue
+			}
+			got, err2 := s.BlameHistory(ctx, subject, replay.Head(), q, true)
+			if err := errors.Join(err, err2); err != nil {
+				t.Fatal(err)
+			}
+			left -= len(want.History)
+			want.History = n.tenures(want.History, &q, points)
+			listed, left = listed+len(got.History), left+len(want.History)
+			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(replay.Blame{}, "Names"), cmpopts.IgnoreUnexported(replay.Tenure{})); d != "" {
+				t.Fatalf("%s of %s, %+v %q (-want +got)\n%s", subject, dir, q, points, d)
+			}
+		}
+	}
+	if listed < 100 || left > -100 {
+		t.Errorf("%d tenures were listed and %d left out", listed, -left)
+	}
+}
+
+// tenures chooses those that began at events in the span of a query.
+func (n *naive) tenures(list []replay.Tenure, q *replay.Query, points [4]string) []replay.Tenure {
+	chosen := []replay.Tenure{}
+	for _, h := range list {
+		for i := range n.entries {
+			if e := &n.entries[i]; e.Event.ID() == h.Event && n.within(q.Axis, points, e) {
+				chosen = append(chosen, h)
+			}
+		}
+	}
+	if q.Limit > 0 && len(chosen) > q.Limit {
+		chosen = chosen[len(chosen)-q.Limit:]
+	}
+	if q.Reverse {
+		slices.Reverse(chosen)
+	}
+	return chosen
 }
 
 // TestBlameDamage: damage is told where it could matter, by both.

@@ -10,7 +10,8 @@ import (
 
 // blameFlags are the flags of blame.
 type blameFlags struct {
-	at, axis     string
+	filterFlags
+	at           string
 	history, why bool
 }
 
@@ -20,16 +21,19 @@ func (a *app) blameCommand() *cobra.Command {
 		Use:   "blame SUBJECT [LOG]",
 		Short: "Say which event made something what it is, and why",
 		Long: `SUBJECT is partition/17, node/n3, value/k, config/cluster or coordinator.
---why follows the causes of the present state to their root; --history lists all there was.
-Without it only what the answer needs is read, from the end back: older damage is not met, verify finds it.`,
+--why follows the causes of the present state to their root; --history lists all there was. --since, --until, -n and
+--reverse list what of it began then, or so many, or in that order; they change nothing of what it was.
+Without any of these only what the answer needs is read, from the end back: older damage is not met, verify finds it.`,
 		Example: `  clusterkit-replay blame partition/17 data/n1 --why        why has it these owners
   clusterkit-replay blame node/n3 data/n1 --history         when was it alive, suspected, failed
   clusterkit-replay blame value/greeting --at -1h           who had set it an hour ago`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runBlame(&f, words) },
 	}
+	f.addSpan(cmd)
+	f.addOrder(cmd, "only the newest `N` of the history")
 	flags := cmd.Flags()
 	flags.StringVar(&f.at, "at", "head", "the `point`")
-	addAxis(cmd, &f.axis)
+	f.addAxis(cmd)
 	flags.BoolVar(&f.history, "history", false, "all there ever was, with how long it lasted")
 	flags.BoolVar(&f.why, "why", false, "follow the causes to their root")
 	return cmd
@@ -51,26 +55,31 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 	if err != nil {
 		return err
 	}
-	axis, err := replay.ParseAxis(f.axis)
+	q, err := a.query(&f.filterFlags, &args)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
+	f.history = f.history || f.since != "" || f.until != "" || f.limit > 0 || f.reverse
 	source, err := a.openOne(&args)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	blame := source.Blame
-	if !f.history && (a.format == "table" || a.format == "csv") { // which do not show it
-		blame = source.BlamePresent
+	var b *replay.Blame
+	if why := f.why || a.format != "table"; f.history || a.format == "json" || a.format == "jsonl" {
+		b, err = source.BlameHistory(a.ctx, subject, at, q, why)
+	} else { // which do not show it
+		b, err = source.BlamePresent(a.ctx, subject, at, q.Axis, why)
 	}
-	b, err := blame(a.ctx, subject, at, axis, f.why || a.format != "table")
 	if err != nil {
 		return err
 	}
 	defer a.allDamaged(b.Damage)
-	if f.history {
+	if f.history && f.since == "" && (f.limit == 0 || len(b.History) < f.limit) {
 		a.notKept(source, len(b.History))
+	}
+	if f.history && len(b.History) == 0 && a.code == exitYes {
+		a.note("nothing of the history began in that span")
 	}
 	return a.printBlame(b, f)
 }

@@ -17,6 +17,7 @@ import (
 //	check          x      x           x      x      x      (true)
 //	timeline       x      x           x                      x
 //	follow         x    --since       x      x            (known)
+//	blame                 x                  x      x        x      of --history
 //
 // The others answer for one point, or for all there is: where they choose, it is
 // with --node and --partition.
