@@ -255,8 +255,9 @@ func (h *history) mergeFor(ctx context.Context, id events.ID) bool {
 	have := h.state.Head(id.Log).Seq
 	for _, s := range h.states {
 		if s.state == nil {
-			s.received.mergeFor(ctx, h.state, id)
+			h.state = s.received.mergeFor(ctx, h.state, id)
 		} else if s.state.Head(id.Log).Seq >= id.Seq-1 {
+			h.state = h.state.Clone() // as received.mergeFor does
 			h.state.Merge(s.state)
 		}
 		if h.state.Head(id.Log).Seq > have {

@@ -45,7 +45,7 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		}
 		outcome := state.Apply(&e.Event)
 		if outcome == projection.Gap {
-			received.mergeFor(ctx, state, e.Event.ID())
+			state = received.mergeFor(ctx, state, e.Event.ID())
 			outcome = state.Apply(&e.Event)
 		}
 		if after != nil {
@@ -90,18 +90,21 @@ type received struct {
 	looked bool
 }
 
-// mergeFor merges into s the first received state that stands for the event
-// before id.
-func (r *received) mergeFor(ctx context.Context, s *projection.State, id events.ID) {
+// mergeFor merges s with the first received state that stands for the event before
+// id. What it returns is another state than s then: who remembers what it read in s
+// must read it anew, for more may have changed than the event says.
+func (r *received) mergeFor(ctx context.Context, s *projection.State, id events.ID) *projection.State {
 	if !r.looked {
 		r.look(ctx)
 	}
 	for _, state := range r.states {
 		if state.Head(id.Log).Seq >= id.Seq-1 {
+			s = s.Clone()
 			s.Merge(state)
-			return
+			return s
 		}
 	}
+	return s
 }
 
 func (r *received) look(ctx context.Context) {
