@@ -84,7 +84,7 @@ type Fork struct {
 
 // Converge compares the logs of several nodes. It compares their heads first:
 // equal chains mean equal events, so that logs which agree are told by their
-// ends, however long they are. Then the digests of their states, from the last
+// ends, however long they are. Then their states, from the last
 // segment of each. It never says Equal when nothing was compared.
 //
 // What was not read it does not vouch for: Equal means that the same events

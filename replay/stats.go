@@ -69,13 +69,13 @@ type Delay struct {
 // Groupings are what Stats can be grouped by.
 var Groupings = []string{"type", "origin", "actor", "node", "partition", "trigger", "hour", "minute"}
 
-// Stats counts the events of a query, whose Limit, Reverse and Changes are not
-// looked at.
+// Stats counts the events of a query along the axis true; with a Limit the newest
+// so many of them. Its Axis, Reverse and Changes are not looked at.
 func (s *Source) Stats(ctx context.Context, q Query, by string) (*Stats, error) {
 	if !slices.Contains(Groupings, by) {
 		return nil, fmt.Errorf("no grouping %q", by)
 	}
-	q.Axis, q.Limit, q.Reverse, q.Changes = True, 0, false, false
+	q.Axis, q.Reverse, q.Changes = True, false, false
 	c := counter{by: by, source: s, groups: make(map[string]*Group), moves: make(map[string]*Group),
 		churn: make(map[string]*Group), delays: make(map[events.LogID]*delays)}
 	c.stats = &Stats{Log: s.Name, From: or(q.Range.From, or(q.Since, "first")), To: or(q.Range.To, or(q.Until, "head")),

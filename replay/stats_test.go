@@ -114,6 +114,29 @@ func unionOf(lists [][]replay.Entry) []replay.Entry {
 	return merged
 }
 
+// TestStatsOfTheNewest: with a limit the newest events are counted, and no others.
+func TestStatsOfTheNewest(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 9))
+	s := open(t, randomPast(t, r, 200)[0])
+	q := replay.Query{Limit: 17, Filter: replay.Filter{Types: []string{"Partition*", "app/*"}}}
+	want := make(map[string]uint64)
+	for l, err := range s.Log(context.Background(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[string(l.Event.Type)]++
+	}
+	got, err := s.Stats(context.Background(), q, "type")
+	if err != nil || got.Events != 17 || len(got.Groups) != len(want) {
+		t.Fatal(got, err)
+	}
+	for _, g := range got.Groups {
+		if g.Count != want[g.Key] {
+			t.Errorf("%s: %d, want %d", g.Key, g.Count, want[g.Key])
+		}
+	}
+}
+
 func checkStats(t *testing.T, r *rand.Rand, s *replay.Source, n *naive, node string) {
 	t.Helper()
 	from, to := int64(0), int64(math.MaxInt64)

@@ -65,10 +65,10 @@ func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error
 		a.notKept(source, int(c.Events))
 	}
 	defer a.allDamaged(c.Damage)
-	return a.printCheckup(c)
+	return a.printCheckup(c, &q)
 }
 
-func (a *app) printCheckup(c *replay.Checkup) error {
+func (a *app) printCheckup(c *replay.Checkup, q *replay.Query) error {
 	switch a.format {
 	case "json":
 		return a.json(c)
@@ -107,7 +107,11 @@ func (a *app) printCheckup(c *replay.Checkup) error {
 			}
 		}
 	}
-	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %s", c.Result, c.Log, replay.Count(c.Events, "event"))))
+	of := ""
+	if !q.Filter.IsZero() || q.Where != nil {
+		of = "; counted is what the filters choose"
+	}
+	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %s%s", c.Result, c.Log, replay.Count(c.Events, "event"), of)))
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 //
 //	            filters  span      --where  -n  --reverse  --axis
 //	log            x      x           x      x      x        x
-//	stats          x      x           x      x               x
+//	stats          x      x           x      x            (true)
 //	bisect         x      x       its own    x      x        x
 //	check          x      x           x      x      x      (true)
 //	timeline       x      x           x                      x

@@ -12,7 +12,7 @@ func TestFilterFlags(t *testing.T) {
 	incident(t)
 	events := "type node origin partition actor since until where axis"
 	known := map[string]string{
-		"log": events + " limit reverse", "stats": events + " limit", "bisect": events + " limit reverse", "timeline": events,
+		"log": events + " limit reverse", "stats": strings.ReplaceAll(events, "axis", "limit"), "bisect": events + " limit reverse", "timeline": events,
 		"check": strings.ReplaceAll(events, "axis", "limit reverse"), "follow": "type node origin partition actor since where limit",
 		"state": "node partition axis", "diff": "node partition axis", "blame": "since until axis limit reverse", "whatif": "axis",
 	}

@@ -23,7 +23,6 @@ func (a *app) statsCommand() *cobra.Command {
 	f.addFilters(cmd)
 	f.addSpan(cmd)
 	f.addWhere(cmd)
-	f.addAxis(cmd)
 	f.addLimit(cmd, "only the newest `N` events")
 	cmd.Flags().StringVar(&by, "by", "type", "`what` to group by: "+strings.Join(replay.Groupings, ", "))
 	return cmd
