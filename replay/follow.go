@@ -193,6 +193,7 @@ func (t *tail) state(e *Entry) error {
 	}
 	t.line.Names.LearnState(state)
 	if t.folded != nil {
+		t.folded = t.folded.Clone() // another state, of which nothing was read yet
 		t.folded.Merge(state)
 	}
 	if t.lost = false; e.Base {

@@ -108,6 +108,38 @@ func TestFollowFromNow(t *testing.T) {
 	})
 }
 
+// TestFollowSeesReceivedState: what came as a state counts for the next event that a
+// condition is asked of, whatever that is about.
+func TestFollowSeesReceivedState(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		n2.Sync(n1)
+		n2.Join("second")
+		n2.Set("k", "v")
+		n1.Sync(n2)
+		n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
+		n2.TakeState(n1)
+		n2.Set("k", "w")
+		f := &replay.Following{After: events.Vector{}, CaughtUp: func() bool { return false }}
+		f.Where, _ = replay.ParseExpression(`status("n2") == "suspected"`)
+		var got []events.ID
+		for l, err := range replay.Follow(context.Background(), n2.Dir(), f) {
+			if unseen := (*replay.Unseen)(nil); err != nil && !errors.As(err, &unseen) {
+				t.Fatal(err)
+			} else if err == nil {
+				got = append(got, l.Event.ID())
+			}
+		}
+		if want := (events.ID{Log: n2.Log, Seq: n2.State.Head(n2.Log).Seq}); len(got) != 1 || got[0] != want {
+			t.Errorf("%v, want %v alone", got, want)
+		}
+		h.Close()
+	})
+}
+
 // TestFollowTellsWhatItCannotShow: events that came as a state, and a log that
 // does not reach back to the cursor.
 func TestFollowTellsWhatItCannotShow(t *testing.T) {
