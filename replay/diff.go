@@ -141,7 +141,7 @@ func clusterFields(c *projection.Cluster) []quality {
 func nodeFields(n *projection.Node) []quality {
 	if n == nil {
 		return []quality{{"status", ""}, {"incarnation", ""}, {"addr", ""}, {"draining", ""}, {"name", ""}, {"zone", ""},
-			{"weight", ""}, {"services", ""}, {"metadata", ""}, {"started_at", ""}}
+			{"weight", ""}, {"services", ""}, {"metadata", ""}, {"started_at", ""}, {"degraded", ""}}
 	}
 	draining := ""
 	if n.Draining {
@@ -158,6 +158,7 @@ func nodeFields(n *projection.Node) []quality {
 		{"services", pairs(n.Services)},
 		{"metadata", pairs(n.Metadata)},
 		{"started_at", n.StartedAt.String()},
+		{"degraded", n.Degraded},
 	}
 }
 
@@ -253,14 +254,20 @@ func (d *Diff) compareRegisters(a, b *projection.State) {
 	for i := range d.Partitions {
 		told[events.PartitionRegister(d.Partitions[i].ID)] = true
 	}
+	for i := range d.Cluster {
+		switch d.Cluster[i].Field {
+		case "coordinator", "term":
+			told[events.CoordinatorRegister] = true
+		default:
+			told[events.ConfigRegister] = true
+		}
+	}
 	skip := func(register string) bool {
 		switch kind, key := events.SplitRegister(register); kind {
 		case events.KindNode, events.KindAccusation, events.KindAdmin:
 			return told[key]
-		case events.KindPartition:
+		case events.KindPartition, events.KindConfig, events.KindCoordinator:
 			return told[register]
-		case events.KindConfig, events.KindCoordinator:
-			return len(d.Cluster) > 0
 		}
 		return false
 	}
