@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -153,4 +154,75 @@ func TestBisectOfReceivedState(t *testing.T) {
 	for _, axis := range []replay.Axis{replay.Known, replay.True} {
 		checkBisection(t, s, axis, `status("n2") == "suspected"`, []replay.Flip{{Holds: true, Index: index}})
 	}
+}
+
+// TestBisectEqualsNaiveFold: every flip, and no other, is an event after which the
+// condition is another than before.
+func TestBisectEqualsNaiveFold(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 4))
+	flips := 0
+	for _, dir := range randomPast(t, r, 250) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 60 {
+			q, points := n.randomQuery(r)
+			c := naiveConditions[r.IntN(len(naiveConditions))]
+			q.Where, _ = replay.ParseExpression(c.text)
+			want := n.flips(&q, points, c)
+			got, err := s.Bisect(context.Background(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed := make([]string, 0, len(got.Flips))
+			for _, f := range got.Flips {
+				listed = append(listed, fmt.Sprint(names.Event(f.Event), f.Holds))
+			}
+			if flips += len(listed); !slices.Equal(listed, want.listed) || got.More != want.more || got.Before != want.before || got.After != want.after || got.Events != want.events {
+				t.Fatalf("%+v %q %s:\n got %+v\nwant %+v", q, points, c.text, got, want)
+			}
+		}
+	}
+	if flips < 300 {
+		t.Error(flips)
+	}
+}
+
+// naiveFlips is what a bisection should find.
+type naiveFlips struct {
+	listed        []string
+	more          int
+	before, after bool
+	events        uint64
+}
+
+func (n *naive) flips(q *replay.Query, points [4]string, c naiveCondition) (f naiveFlips) {
+	f.listed = []string{}
+	last, begun := false, false
+	n.statesBefore(q.Axis, points, func(e *replay.Entry, before, after *projection.Cluster) {
+		within := n.within(q.Axis, points, e)
+		if !begun && within {
+			begun, last = true, c.holds(&e.Event, before)
+			f.before = last
+		}
+		was := last
+		last = c.holds(&e.Event, after)
+		if within {
+			f.events, f.after = f.events+1, last
+			if begun && last != was && q.Filter.Match(&e.Event, n.names) {
+				f.listed = append(f.listed, fmt.Sprint(n.names.Event(e.Event.ID()), last))
+			}
+		}
+	})
+	if q.Limit > 0 && len(f.listed) > q.Limit {
+		f.more = len(f.listed) - q.Limit
+		f.listed = f.listed[f.more:]
+	}
+	if q.Reverse {
+		slices.Reverse(f.listed)
+	}
+	return f
 }

@@ -172,3 +172,124 @@ func sealDegraded(n *replaytest.Node, r *rand.Rand) {
 	record.Degraded = []string{"", "disk full"}[r.IntN(2)]
 	n.Emit(events.Event{Type: events.NodeUpdated, Register: e.Register, Body: events.Encode(&record)})
 }
+
+// TestDiffEqualsNaiveComparison: a diff lists every register that differs between
+// two states, and what is asked of some nodes or partitions is the part about them.
+func TestDiffEqualsNaiveComparison(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 7))
+	differ := 0
+	var states []*projection.State
+	for _, dir := range randomPast(t, r, 250) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 12 {
+			state := projection.NewState()
+			for i := range n.entries[:r.IntN(len(n.entries)+1)] {
+				state.Apply(&n.entries[i].Event)
+			}
+			states = append(states, state)
+		}
+	}
+	for range 300 {
+		a, b := states[r.IntN(len(states))], states[r.IntN(len(states))]
+		d := replay.Compare(a, b)
+		want := differing(a, b)
+		differ += len(want)
+		got := make(map[string]bool)
+		for _, c := range d.Nodes {
+			got[events.NodeRegister(c.ID)] = true
+		}
+		moves := 0
+		for _, c := range d.Partitions {
+			got[events.PartitionRegister(c.ID)] = true
+			from, to := heldAt(a, c.ID), heldAt(b, c.ID)
+			if !slices.Equal(c.From, from) || !slices.Equal(c.To, to) {
+				t.Fatalf("%+v, want %v -> %v", c, from, to)
+			}
+			for _, id := range to {
+				if !slices.Contains(from, id) {
+					moves++
+				}
+			}
+		}
+		for _, c := range d.Registers {
+			got[c.Register] = true
+		}
+		for _, c := range d.Cluster {
+			got[map[string]string{"coordinator": "coordinator", "term": "coordinator"}[c.Field]] = true
+			got[events.ConfigRegister] = got[events.ConfigRegister] || c.Field != "coordinator" && c.Field != "term"
+		}
+		for register := range want {
+			kind, id := events.SplitRegister(register)
+			if kind == events.KindAccusation || kind == events.KindAdmin { // which say something of the node
+				got[register] = got[register] || got[events.NodeRegister(id)]
+			}
+			if !got[register] {
+				t.Fatalf("%s differs and is not in %+v", register, d)
+			}
+		}
+		if d.Same != (len(want) == 0) || d.Moves != moves {
+			t.Fatalf("same %v with %v; %d moves, want %d", d.Same, want, d.Moves, moves)
+		}
+		holdsPart(t, d)
+	}
+	if differ < 1000 {
+		t.Error(differ)
+	}
+}
+
+// differing returns the registers whose owners two states do not share.
+func differing(a, b *projection.State) map[string]bool {
+	list := make(map[string]bool)
+	for _, pair := range [][2]*projection.State{{a, b}, {b, a}} {
+		for register, e := range pair[0].Registers("") {
+			if other, ok := pair[1].Register(register); !ok || other.ID() != e.ID() {
+				list[register] = true
+			}
+		}
+	}
+	return list
+}
+
+// heldAt returns who holds a partition, as its assignment says.
+func heldAt(s *projection.State, partition int) []string {
+	e, ok := s.Register(events.PartitionRegister(partition))
+	if !ok {
+		return []string{}
+	}
+	p, err := e.Payload()
+	if err != nil {
+		panic(err)
+	}
+	return slices.Clone(p.(*events.Assignment).Replicas)
+}
+
+// holdsPart holds Of against its words.
+func holdsPart(t *testing.T, d *replay.Diff) {
+	t.Helper()
+	if d.Of(nil, nil) != d {
+		t.Fatal("nothing is asked for, and something is left out")
+	}
+	n2, few := d.Of([]string{"n2"}, nil), d.Of(nil, []replay.Interval{{First: 1, Last: 2}, {First: 5, Last: 5}})
+	for _, c := range d.Nodes {
+		if got := slices.ContainsFunc(n2.Nodes, func(o replay.NodeChange) bool { return o.ID == c.ID }); got != (c.ID == "n2") {
+			t.Fatalf("%+v of %+v", n2, d)
+		}
+	}
+	for _, c := range d.Partitions {
+		is := func(o replay.PartitionChange) bool { return o.ID == c.ID }
+		if got := slices.ContainsFunc(n2.Partitions, is); got != slices.Contains(slices.Concat(c.From, c.To), "n2") {
+			t.Fatalf("%+v of %+v", n2, d)
+		}
+		if got := slices.ContainsFunc(few.Partitions, is); got != slices.Contains([]int{1, 2, 5}, c.ID) {
+			t.Fatalf("%+v of %+v", few, d)
+		}
+	}
+	if len(few.Nodes) > 0 || few.Same != (len(few.Partitions) == 0) || n2.Same != (len(n2.Nodes)+len(n2.Partitions) == 0) {
+		t.Fatalf("%+v and %+v of %+v", n2, few, d)
+	}
+}

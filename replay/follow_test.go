@@ -5,12 +5,14 @@ import (
 	"errors"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
@@ -170,5 +172,43 @@ func TestFollowTellsWhatItCannotShow(t *testing.T) {
 	f := &replay.Following{}
 	for _, err := range replay.Follow(context.Background(), logs[0].Name, f) {
 		t.Error("a bundle grew", err)
+	}
+}
+
+// TestFollowEqualsNaiveFilter: a condition is asked of every event that follows,
+// and the state before it, from wherever one goes on.
+func TestFollowEqualsNaiveFilter(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 6))
+	for _, dir := range randomPast(t, r, 250) {
+		s := open(t, dir)
+		names, err := s.Names(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &naive{all(t, s), names}
+		for range 30 {
+			q, _ := n.randomQuery(r)
+			c := naiveConditions[r.IntN(len(naiveConditions))]
+			f := &replay.Following{After: events.Vector{}, Filter: q.Filter, CaughtUp: func() bool { return false }}
+			f.Where, _ = replay.ParseExpression(c.text)
+			for i := range n.entries[:r.IntN(len(n.entries)+1)] {
+				f.After[n.entries[i].Event.Log] = n.entries[i].Event.Seq
+			}
+			var want, got []events.ID
+			n.statesBefore(replay.Known, [4]string{}, func(e *replay.Entry, before, _ *projection.Cluster) {
+				if !f.After.Covers(e.Event.ID()) && q.Filter.Match(&e.Event, names) && c.holds(&e.Event, before) {
+					want = append(want, e.Event.ID())
+				}
+			})
+			for l, err := range replay.Follow(context.Background(), dir, f) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, l.Event.ID())
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%+v %s: %v, want %v", q.Filter, c.text, got, want)
+			}
+		}
 	}
 }
