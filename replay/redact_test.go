@@ -81,7 +81,7 @@ func tellSecrets(n *replaytest.Node, i int, ids []string, r *rand.Rand, secret f
 		stamp, _ := n.State.Stamp(events.NodeRegister(n.ID))
 		n.Emit(events.Event{Type: events.NodeUpdated, Register: events.NodeRegister(n.ID), Version: stamp.Version,
 			Body: events.Encode(&events.NodeRecord{ID: n.ID, Name: secret(), Addr: secret() + ":7001", Zone: secret(),
-				Services: map[string]string{secret(): secret() + ":80"}, Metadata: map[string]string{secret(): secret()}, Reason: secret()})})
+				Services: map[string]string{secret(): secret() + ":80"}, Metadata: map[string]string{secret(): secret()}, Reason: secret(), Degraded: "no room in " + secret()})})
 	case 1:
 		n.Set(secret(), secret())
 	case 2:

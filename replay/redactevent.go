@@ -64,7 +64,7 @@ func (r *Redaction) body(e *events.Event) []byte {
 		p.Node, p.Reason = r.node(p.Node), r.text(p.Reason)
 	case *events.NodeRecord:
 		p.ID, p.Name, p.Addr, p.Zone, p.Reason = r.node(p.ID), r.name("name", p.Name), r.address(p.Addr), r.name("zone", p.Zone), r.text(p.Reason)
-		p.Services, p.Metadata = r.pairs(p.Services), r.pairs(p.Metadata)
+		p.Services, p.Metadata, p.Degraded = r.pairs(p.Services), r.pairs(p.Metadata), r.text(p.Degraded)
 	case *events.Accusation:
 		p.Node, p.Reason = r.node(p.Node), r.text(p.Reason)
 	case *events.NodeOrder:
