@@ -130,7 +130,8 @@ func forkedPast(t *testing.T, r *rand.Rand) (dirs []string) {
 	synctest.Test(t, func(t *testing.T) {
 		h := replaytest.Random(t, dir, r, 60)
 		n3 := h.Node("n3")
-		h.Twin(n3, "n4") // which has the log of n3, and goes on in it by itself
+		h.Twin(n3, "n4").Set("k1", "here") // in the log of n3, which goes on in it, too
+		n3.Set("k1", "there")
 		for range 80 {
 			n := h.Node(ids[r.IntN(len(ids))])
 			switch r.IntN(7) {
