@@ -163,11 +163,7 @@ func TestBisectEqualsNaiveFold(t *testing.T) {
 	flips := 0
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 60 {
 			q, points := n.randomQuery(r)
 			c := naiveConditions[r.IntN(len(naiveConditions))]
@@ -179,7 +175,7 @@ func TestBisectEqualsNaiveFold(t *testing.T) {
 			}
 			listed := make([]string, 0, len(got.Flips))
 			for _, f := range got.Flips {
-				listed = append(listed, fmt.Sprint(names.Event(f.Event), f.Holds))
+				listed = append(listed, fmt.Sprint(n.names.Event(f.Event), f.Holds))
 			}
 			if flips += len(listed); !slices.Equal(listed, want.listed) || got.More != want.more || got.Before != want.before || got.After != want.after || got.Events != want.events {
 				t.Fatalf("%+v %q %s:\n got %+v\nwant %+v", q, points, c.text, got, want)

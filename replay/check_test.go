@@ -97,11 +97,7 @@ func TestCheckOfSome(t *testing.T) {
 	found := 0
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 30 {
 			q, _ := n.randomQuery(r)
 			whole := replay.Query{Range: q.Range, Since: q.Since, Until: q.Until, Limit: 1 << 30}

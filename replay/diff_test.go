@@ -182,11 +182,7 @@ func TestDiffEqualsNaiveComparison(t *testing.T) {
 	var states []*projection.State
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 12 {
 			state := projection.NewState()
 			for i := range n.entries[:r.IntN(len(n.entries)+1)] {

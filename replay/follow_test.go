@@ -181,11 +181,7 @@ func TestFollowEqualsNaiveFilter(t *testing.T) {
 	r := rand.New(rand.NewPCG(seedOf(t), 6))
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 30 {
 			q, _ := n.randomQuery(r)
 			c := naiveConditions[r.IntN(len(naiveConditions))]
@@ -196,7 +192,7 @@ func TestFollowEqualsNaiveFilter(t *testing.T) {
 			}
 			var want, got []events.ID
 			n.statesBefore(replay.Known, [4]string{}, func(e *replay.Entry, before, _ *projection.Cluster) {
-				if !f.After.Covers(e.Event.ID()) && q.Filter.Match(&e.Event, names) && c.holds(&e.Event, before) {
+				if !f.After.Covers(e.Event.ID()) && q.Filter.Match(&e.Event, n.names) && c.holds(&e.Event, before) {
 					want = append(want, e.Event.ID())
 				}
 			})

@@ -75,11 +75,7 @@ func TestLogEqualsNaiveFilter(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 100 {
 			checkQuery(t, r, s, n)
 		}
@@ -113,11 +109,7 @@ func TestStateEqualsNaiveFold(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	for _, dir := range randomPast(t, r, 250) {
 		s := open(t, dir)
-		names, err := s.Names(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := &naive{all(t, s), names}
+		n := naiveOf(t, s)
 		for range 60 {
 			point, axis := n.randomPoint(r), replay.Axis(r.IntN(3))
 			want := projection.NewState()

@@ -1,9 +1,11 @@
 package replay_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"testing"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
@@ -15,6 +17,15 @@ import (
 type naive struct {
 	entries []replay.Entry
 	names   *replay.Names
+}
+
+func naiveOf(t *testing.T, s *replay.Source) *naive {
+	t.Helper()
+	names, err := s.Names(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &naive{all(t, s), names}
 }
 
 // covers says whether an event is before or at a point: what a point means,
