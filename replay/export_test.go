@@ -2,8 +2,10 @@ package replay
 
 import (
 	"context"
+	"iter"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
 )
 
 // EndingOf returns where a log ends, as it is told without folding; false when
@@ -21,4 +23,35 @@ func SketchOf(b []byte) (stamp events.Stamp, register string, chain events.Chain
 	var k sketch
 	ok = k.read(b)
 	return k.stamp(), string(k.register), k.chain, ok
+}
+
+// WarpView makes a source spoil, behind the back of each state that is folded from
+// it, the view that this state has built so far.
+func WarpView(s *Source, spoil func(*projection.Cluster)) {
+	s.feed = &warped{feed: s.feed, spoil: spoil}
+}
+
+type warped struct {
+	feed
+	spoil func(*projection.Cluster)
+	state *projection.State // the one that was begun last
+}
+
+func (w *warped) base(ctx context.Context, i int) (s *projection.State, err error) {
+	s, err = w.feed.base(ctx, i)
+	w.state = s
+	return s, err
+}
+
+func (w *warped) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		for e, err := range w.feed.entries(ctx, from) {
+			if !yield(e, err) {
+				return
+			}
+		}
+		if len(w.state.Heads()) > 0 {
+			w.spoil(w.state.Cluster())
+		}
+	}
 }

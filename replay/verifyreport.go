@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
 )
 
@@ -139,13 +140,33 @@ func checkViews(last *projection.State, damaged bool) Check {
 		a, errA := json.Marshal(last.Cluster())
 		b, errB := json.Marshal(again.Cluster())
 		if err = errors.Join(errA, errB); err == nil && !bytes.Equal(a, b) {
-			err = errors.New("the views differ")
+			err = errors.New(unlikeViews(last.Cluster(), again.Cluster()))
 		}
 	}
 	if err != nil {
 		c.Result, c.Findings = Fail, []Finding{{Text: err.Error()}}
 	}
 	return c
+}
+
+// unlikeViews says where two views begin to differ.
+func unlikeViews(view, rebuilt *projection.Cluster) string {
+	where, d := "", Diff{Cluster: compareFields(clusterFields(view), clusterFields(rebuilt))}
+	d.compareNodes(view, rebuilt)
+	fields := d.Cluster
+	if len(fields) == 0 && len(d.Nodes) > 0 {
+		where, fields = events.NodeRegister(d.Nodes[0].ID)+": ", d.Nodes[0].Fields
+	}
+	for i := 0; len(fields) == 0 && i < max(len(view.PartitionMap.Partitions), len(rebuilt.PartitionMap.Partitions)); i++ {
+		a, b := partitionOr(view, i), partitionOr(rebuilt, i)
+		where = events.PartitionRegister(i) + ": "
+		fields = compareFields([]quality{{"owners", Owners(holders(a))}, {"epoch", Epoch(a.Epoch)}},
+			[]quality{{"owners", Owners(holders(b))}, {"epoch", Epoch(b.Epoch)}})
+	}
+	if len(fields) == 0 {
+		return "the views differ"
+	}
+	return fmt.Sprintf("%s%s is %q in the view and %q in the rebuilt one", where, fields[0].Field, fields[0].From, fields[0].To)
 }
 
 // conclude comes to the result of the whole.

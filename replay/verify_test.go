@@ -1,0 +1,52 @@
+package replay_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/projection"
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+// TestVerifyFindsWrongView: no log can make a view wrong while the state is right,
+// so the test spoils it. The check of the view alone fails, and says where.
+func TestVerifyFindsWrongView(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		h.SegmentSize = 1 << 20
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(2, 2, claim.ID())
+		n2.Sync(n1)
+		n2.Join("joins")
+		n1.Sync(n2)
+		n1.Assign(1, []string{"n1", "n2"}, "bootstrap", "it had no owner", events.ID{})
+	})
+	for where, spoil := range map[string]func(*projection.Cluster){
+		"": func(*projection.Cluster) {},
+		`node/n2: zone is "elsewhere" in the view and "z2"`: func(c *projection.Cluster) { c.Nodes[1].Zone = "elsewhere" },
+		`partition/1: owners is "n2`:                        func(c *projection.Cluster) { c.PartitionMap.Partitions[1].Primary = "n2" },
+		`coordinator is "n2" in the view and "n1"`:          func(c *projection.Cluster) { c.Coordinator = "n2" },
+		"the views differ":                                  func(c *projection.Cluster) { c.Nodes[0].JoinedAt++ },
+	} {
+		s := open(t, path("n1"))
+		replay.WarpView(s, spoil)
+		v, err := replay.Verify(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range v.Checks {
+			if wrong := where != "" && c.Name == "view"; wrong != (c.Result == replay.Fail) {
+				t.Errorf("%q: %+v", where, c)
+			} else if wrong && (len(c.Findings) != 1 || !strings.HasPrefix(c.Findings[0].Text, where)) {
+				t.Errorf("%q: %+v", where, c)
+			}
+		}
+		if (v.Result == replay.Fail) != (where != "") {
+			t.Errorf("%q: %s", where, v.Result)
+		}
+	}
+}
