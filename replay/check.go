@@ -343,7 +343,7 @@ func (c *checker) node(e *Entry, s *projection.State, id string) {
 	if n := f.change(status, e.Event.Time.Millis(), c.rules.Window); n > c.rules.Moves {
 		c.violate(ruleMembership, events.NodeRegister(id), e, 0, "%d times in %s, now %s", n, c.rules.Window, status)
 	}
-	if (was == "alive") == (status == "alive") {
+	if (was == "alive") == (status == "alive") && serves(was) == serves(status) { // a suspected node serves until it has failed
 		return
 	}
 	c.alive = 0
@@ -357,6 +357,11 @@ func (c *checker) node(e *Entry, s *projection.State, id string) {
 	}
 }
 
+// serves reports whether a node of that status serves what it holds.
+func serves(status string) bool {
+	return status == "alive" || status == "suspected" || status == "leaving"
+}
+
 // owners starts and stops the clocks of a partition: without an owner that
 // lives, and with fewer copies than there could be.
 func (c *checker) owners(e *Entry, i int, w *watched) {
@@ -365,12 +370,12 @@ func (c *checker) owners(e *Entry, i int, w *watched) {
 	}
 	living := 0
 	for _, id := range w.replicas {
-		if n := c.nodes[id]; n != nil && (n.value == "alive" || n.value == "suspected" || n.value == "leaving") {
+		if n := c.nodes[id]; n != nil && serves(n.value) {
 			living++
 		}
 	}
 	owner := c.nodes[first(w.replicas)]
-	owned := owner != nil && (owner.value == "alive" || owner.value == "suspected" || owner.value == "leaving")
+	owned := owner != nil && serves(owner.value)
 	c.clock(e, i, &w.unowned, owned, ruleOwned, c.rules.Unowned)
 	want := min(int(c.config.ReplicationFactor), max(c.alive, 1))
 	c.clock(e, i, &w.short, living >= want, ruleReplicated, c.rules.Short)
