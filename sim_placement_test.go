@@ -112,7 +112,7 @@ func (w *simWorld) byHand(p *simProc, partition int) bool {
 		stamp := owner.Stamp()
 		owner = nil
 		for _, id := range w.ledger.ids {
-			if e := w.ledger.events[id]; e.Register == name && e.Stamp().Compare(stamp) < 0 &&
+			if e := w.ledger.events[id]; e.Register == name && p.k.seq(id.Log) >= id.Seq && e.Stamp().Compare(stamp) < 0 &&
 				(owner == nil || e.Stamp().Compare(owner.Stamp()) > 0) {
 				owner = e
 			}
