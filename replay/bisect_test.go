@@ -156,6 +156,44 @@ func TestBisectOfReceivedState(t *testing.T) {
 	}
 }
 
+// TestReceivedStateHasItsPlace: along the axis known it counts from the next event
+// on, though that needs nothing of it.
+func TestReceivedStateHasItsPlace(t *testing.T) {
+	dir := t.TempDir()
+	var next, last uint64
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		n2.Sync(n1)
+		n2.Join("second")
+		n2.Set("k", "v")
+		n1.Sync(n2)
+		n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
+		n2.TakeState(n1)
+		n2.Set("k", "x")
+		next = n2.Last()
+		n2.Set("k", "y")
+		last = n2.Last()
+		h.Close()
+	})
+	s := open(t, filepath.Join(dir, "n2"))
+	condition := `status("n2") == "suspected"`
+	checkBisection(t, s, replay.Known, condition, []replay.Flip{{Holds: true, Index: next}})
+	q := replay.Query{Axis: replay.Known}
+	q.Where, _ = replay.ParseExpression(condition)
+	var got []uint64
+	for l, err := range s.Log(context.Background(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, l.Index)
+	}
+	if !slices.Equal(got, []uint64{next, last}) {
+		t.Errorf("%v, want %v", got, []uint64{next, last})
+	}
+}
+
 // TestBisectEqualsNaiveFold: every flip, and no other, is an event after which the
 // condition is another than before.
 func TestBisectEqualsNaiveFold(t *testing.T) {

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -27,9 +28,14 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 	}
 	received := received{source: w.source}
 	var decoder events.Decoder
-	for e, err := range all.inOrder(ctx) {
-		if err == nil {
+	for e, err := range all.foldable(ctx) {
+		switch {
+		case err == nil && e.IsEvent():
 			err = e.loaded(&decoder)
+		case err == nil:
+			if state, err = withReceived(state, e); err == nil {
+				continue
+			}
 		}
 		if errors.As(err, &damage) {
 			report(damage)
@@ -55,6 +61,43 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		}
 	}
 	return state, nil
+}
+
+// foldable yields what inOrder yields and, where that is the order of the log, the
+// states that came from peers in their places: there the node learnt of them. A
+// vector has no place, and what is in front of it neither.
+func (w *window) foldable(ctx context.Context) iter.Seq2[*Entry, error] {
+	if w.axis != Known || !w.cuts[1].known() || !w.cuts[3].known() {
+		return w.inOrder(ctx)
+	}
+	return func(yield func(*Entry, error) bool) {
+		for e, err := range w.source.feed.entries(ctx, w.segments[w.first].first) {
+			damage := isDamage(err)
+			switch {
+			case err == nil && w.passed(e.Index):
+				return
+			case err == nil && (e.Base && !e.IsEvent() || e.IsEvent() && !w.within(e)):
+				continue // what the bases between segments say was read
+			case damage != nil && w.passed(damage.From):
+				continue
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// withReceived merges a state with one that was received. What it returns is
+// another state, as of mergeFor.
+func withReceived(s *projection.State, e *Entry) (*projection.State, error) {
+	other, err := projection.ReadSnapshot(e.Snapshot)
+	if err != nil {
+		return s, &Damage{File: e.File, Offset: e.Offset, From: e.Index, Until: e.Index + 1, Reason: err.Error()}
+	}
+	s = s.Clone()
+	s.Merge(other)
+	return s, nil
 }
 
 // beginning returns the segment from which to fold so that the state in front of
