@@ -19,6 +19,7 @@ type header struct {
 	Zone     string            `json:"zone"`
 	Events   int               `json:"events"`
 	Omitted  int               `json:"omitted"`
+	Filtered bool              `json:"filtered,omitempty"`
 	Logs     []logHeader       `json:"logs"`
 	Views    []viewHeader      `json:"views"`
 	Statuses []string          `json:"statuses"`
@@ -50,7 +51,7 @@ type nodeHeader struct {
 // header returns the JSON part.
 func (t *Timeline) header() *header {
 	h := &header{Version: 1, Cluster: t.Cluster, Axis: t.Axis.String(), From: t.From, Until: t.Until, Zone: t.zone.String(),
-		Events: t.Events, Omitted: t.Omitted, Commands: t.commands(), Words: t.words.list}
+		Events: t.Events, Omitted: t.Omitted, Filtered: t.Filtered, Commands: t.commands(), Words: t.words.list}
 	if t.zone == time.Local {
 		h.Zone = "" // the reader's own
 	}

@@ -76,6 +76,7 @@ type Timeline struct {
 	Sources     []Source
 	Views       []*View  // the history itself; then, of several logs, what each believed
 	Omitted     int      // events that have no marker, because there are too many
+	Filtered    bool     // only chosen events have markers, see Options.Filter and Where
 	Density     Density  // how many events, over time
 	Behind      []*Curve // for each of several logs how many events it had not received yet
 
@@ -162,7 +163,7 @@ func (t *Timeline) Damage() []replay.Damage {
 // own. It wraps replay.ErrEmpty when there is nothing in the range, and has the
 // errors of [replay.Walk].
 func Build(ctx context.Context, o Options, sources ...*replay.Source) (*Timeline, error) {
-	t := &Timeline{Axis: o.Axis, zone: o.Zone, command: o.Command}
+	t := &Timeline{Axis: o.Axis, Filtered: !o.Filter.IsZero() || o.Where != nil, zone: o.Zone, command: o.Command}
 	if t.Axis == replay.Natural {
 		t.Axis = replay.True
 	}

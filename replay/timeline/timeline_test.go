@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +75,13 @@ func TestSigns(t *testing.T) {
 			signs := make(map[string]int)
 			for m := range tl.Markers() {
 				signs[m.Type+m.Event]++
+			}
+			var page bytes.Buffer
+			if err := tl.WriteHTML(&page); err != nil {
+				t.Fatal(err)
+			}
+			if told, want := strings.Contains(page.String(), `"filtered":true`), !q.Filter.IsZero() || q.Where != nil; told != want {
+				t.Errorf("%v: the page says that there are filters: %v", q, told)
 			}
 			n := 0
 			s, err := replay.Open(t.Context(), logs[0])

@@ -452,6 +452,7 @@ function drawFrame() {
     (header.logs.length > 1 ? "  ·  " + header.logs.length + " logs" : header.axis === "known" ? "  ·  as " + header.logs[0].title + " believed" : "");
   const notes = document.getElementById("notes");
   for (const log of header.logs) for (const damage of log.damage || []) notes.append(element("p", { className: "damage" }, "Damaged: " + damage));
+  if (header.filtered) notes.append(element("p", {}, "Filters were given: signs and lanes that they do not choose are not shown. Every lane and curve is made of all events."));
   if (header.omitted) notes.append(element("p", {}, "The application wrote very much: " + thousands(header.omitted) + " of its events have no sign here, evenly left out."));
   const list = document.getElementById("keylist");
   for (const [k, what] of KEYS) list.append(element("dt", {}, ...k.split(" ").map(x => element("kbd", {}, x))), element("dd", {}, what));
