@@ -464,10 +464,11 @@ func (w *simWorld) keptBy(k *knowledge) events.Vector {
 // wasRemoved reports whether anybody ever removed a node: it may have come back
 // with a new log since, or have been removed to forget at last.
 func (l *simLedger) wasRemoved(node string) bool {
-	return slices.ContainsFunc(l.ids, func(id events.ID) bool {
-		e := l.events[id]
+	removes := func(e *events.Event) bool {
 		return e.Type == events.NodeRemoved && e.Register == events.AdminRegister(node)
-	})
+	}
+	return slices.ContainsFunc(l.branched, removes) ||
+		slices.ContainsFunc(l.ids, func(id events.ID) bool { return removes(l.events[id]) })
 }
 
 // hadLeft reports whether the writer of a log had left by an event of it.

@@ -347,6 +347,7 @@ var simOnceFailed = []struct {
 	{6003669, "the invariant: what a node had written unheard is void also when it came back with a new log"},
 	{12032204, "the invariant: the same, of what was lost with its only disk and is sent again a day later"},
 	{15368067, "the invariant: what another cluster assigned is no order of this one"},
+	{15641197, "the invariant: a second process of a name removed the writer, under a name that was taken"},
 	{14889174, "a backup was restored where the clock was behind: one token named two owners"},
 	{13693979, "the invariant: the same, where a node has it that only the lost disk knew of"},
 	{8009704, "the invariant: the same, when it was removed at that instant"},
