@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/projection"
@@ -135,15 +134,8 @@ func TestBisectOfReceivedState(t *testing.T) {
 	var index uint64
 	synctest.Test(t, func(t *testing.T) {
 		h := replaytest.New(t, dir)
-		n1, n2 := h.Node("n1"), h.Node("n2")
-		n1.Join("first")
-		n2.Sync(n1)
-		n2.Join("second")
-		n2.Set("k", "v") // after which the members are known
-		n1.Sync(n2)
-		time.Sleep(time.Second)
-		n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
-		n2.TakeState(n1)
+		n2 := suspectedByState(h)
+		n1 := h.Node("n1")
 		n1.Set("k", "w")
 		n2.Sync(n1)
 		index = n2.Last()
@@ -156,6 +148,20 @@ func TestBisectOfReceivedState(t *testing.T) {
 	}
 }
 
+// suspectedByState lets n2 learn, by a state that it takes from n1, that n1 suspects
+// it, and returns it.
+func suspectedByState(h *replaytest.History) *replaytest.Node {
+	n1, n2 := h.Node("n1"), h.Node("n2")
+	n1.Join("first")
+	n2.Sync(n1)
+	n2.Join("second")
+	n2.Set("k", "v") // after which the members are known
+	n1.Sync(n2)
+	n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
+	n2.TakeState(n1)
+	return n2
+}
+
 // TestReceivedStateHasItsPlace: along the axis known it counts from the next event
 // on, though that needs nothing of it.
 func TestReceivedStateHasItsPlace(t *testing.T) {
@@ -163,14 +169,7 @@ func TestReceivedStateHasItsPlace(t *testing.T) {
 	var next, last uint64
 	synctest.Test(t, func(t *testing.T) {
 		h := replaytest.New(t, dir)
-		n1, n2 := h.Node("n1"), h.Node("n2")
-		n1.Join("first")
-		n2.Sync(n1)
-		n2.Join("second")
-		n2.Set("k", "v")
-		n1.Sync(n2)
-		n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
-		n2.TakeState(n1)
+		n2 := suspectedByState(h)
 		n2.Set("k", "x")
 		next = n2.Last()
 		n2.Set("k", "y")

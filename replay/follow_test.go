@@ -116,14 +116,7 @@ func TestFollowSeesReceivedState(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		h := replaytest.New(t, dir)
-		n1, n2 := h.Node("n1"), h.Node("n2")
-		n1.Join("first")
-		n2.Sync(n1)
-		n2.Join("second")
-		n2.Set("k", "v")
-		n1.Sync(n2)
-		n1.Accuse(events.NodeSuspected, "n2", events.ID{}, "no answer")
-		n2.TakeState(n1)
+		n2 := suspectedByState(h)
 		n2.Set("k", "w")
 		f := &replay.Following{After: events.Vector{}, CaughtUp: func() bool { return false }}
 		f.Where, _ = replay.ParseExpression(`status("n2") == "suspected"`)

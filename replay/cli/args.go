@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"regexp"
@@ -122,22 +123,12 @@ func (args *arguments) noRanges() error {
 
 // onlyLogs refuses everything but LOGs.
 func (args *arguments) onlyLogs() error {
-	return firstError(args.onlyRanges(), args.noRanges())
+	return cmp.Or(args.onlyRanges(), args.noRanges())
 }
 
 // onlyRanges refuses everything but LOGs and ranges.
 func (args *arguments) onlyRanges() error {
-	return firstError(args.noSubject(), args.noPoints())
-}
-
-// firstError returns the first error that is one.
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(args.noSubject(), args.noPoints())
 }
 
 var ago = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+(\.\.|$)`) })
