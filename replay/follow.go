@@ -77,6 +77,7 @@ type tail struct {
 	decoder events.Decoder
 	folded  *projection.State // of what was read, when there is a condition
 	lost    bool              // damage was met that folded lacks
+	told    []Damage          // met while folding, perhaps to be met again
 }
 
 func (t *tail) open(ctx context.Context, name string) error {
@@ -144,6 +145,9 @@ func (t *tail) take(e *Entry, err error) error {
 	switch {
 	case isDamage(err) != nil:
 		t.lost = true
+		if len(mergeDamage(t.told, []Damage{*isDamage(err)})) == len(t.told) {
+			return nil
+		}
 		return t.tell(err)
 	case err != nil:
 		return err
@@ -216,10 +220,16 @@ func (t *tail) fold(ctx context.Context, s *Source) error {
 		return nil
 	}
 	m, err := s.stateAt(ctx, Point{text: t.After.String()}, &cut{axis: Known, vector: t.After.Clone()})
-	if err == nil {
-		t.folded = m.State
+	if err != nil {
+		return err
 	}
-	return err
+	t.folded, t.told, t.lost = m.State, m.Damage, len(m.Damage) > 0
+	for i := range t.told { // without what lay there the condition may be answered wrongly
+		if err := t.tell(&t.told[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foldNode makes it of the history of a live node.

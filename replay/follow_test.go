@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -133,6 +134,44 @@ func TestFollowSeesReceivedState(t *testing.T) {
 		}
 		h.Close()
 	})
+}
+
+// TestFollowTellsOfDamageBefore: a condition is asked of a state that lacks what was
+// damaged before one began to follow; that is said, and once.
+func TestFollowTellsOfDamageBefore(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n := h.Node("n1")
+		n.Join("first")
+		for range 200 {
+			n.Set("k", "v")
+		}
+	})
+	list := all(t, open(t, path("n1")))
+	last := segments(t, path("n1"))
+	file := last[len(last)-1]
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(file, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{"", "true"} {
+		f := &replay.Following{After: events.Vector{list[0].Event.Log: uint64(len(list))}, CaughtUp: func() bool { return false }}
+		if where != "" {
+			f.Where, _ = replay.ParseExpression(where)
+		}
+		told := 0
+		for _, err := range replay.Follow(context.Background(), path("n1"), f) {
+			if damage := (*replay.Damage)(nil); errors.As(err, &damage) {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("with condition %q damage is told %d times", where, told)
+		}
+	}
 }
 
 // TestFollowTellsWhatItCannotShow: events that came as a state, and a log that
