@@ -126,20 +126,12 @@ func (c *Convergence) agree(ctx context.Context, sources []*Source) bool {
 			return false
 		}
 	}
-	first, same := endings[0], make([]bool, len(endings))
-	each(sources, func(i int, _ *Source) {
-		if i == 0 {
-			same[i] = first.sum()
-		} else {
-			same[i] = endings[i].ownersAre(first)
-		}
-	})
+	if !agree(endings) || slices.ContainsFunc(sources, func(s *Source) bool { return s.incomplete() != nil }) {
+		return false
+	}
 	names := new(Names)
 	for i, t := range endings {
-		if !same[i] || sources[i].incomplete() != nil {
-			return false
-		}
-		t.digest = first.digest
+		t.digest = endings[0].digest
 		c.Sides[i] = Side{Mark: t.mark(sources[i].Name), Node: sources[i].Node(), Cluster: cmp.Or(t.cluster(), sources[i].ClusterName())}
 		t.learn(names)
 	}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash/maphash"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/skshohagmiah/clusterkit/events"
 	eventlog "github.com/skshohagmiah/clusterkit/log"
@@ -229,36 +231,48 @@ func (t *ending) settle(hash uint64, n int) {
 	t.slots[at] = slot(hash>>32<<32 | uint64(uint32(n)))
 }
 
-// sum computes the digest, which projection describes, and reports whether
-// the ending is a plain one.
-func (t *ending) sum() bool {
-	for i := range t.owners {
-		o := &t.owners[i]
-		if !plain(t.name(o), o.raw) {
-			return false
-		}
-		hash := sha256.Sum256(o.raw)
-		t.digest.State = t.digest.State.Add(events.SumOf(hash[:]))
+// agree computes the digest of the first of some endings, which projection
+// describes, and reports whether that is a plain one and the registers of all of
+// them are owned by the same bytes. Parts of the registers are looked at at the same
+// time, and each owner is compared and summed by the one who has just fetched it.
+func agree(endings []*ending) bool {
+	t, n := endings[0], min(runtime.GOMAXPROCS(0), 4)
+	sums, same := make([]events.Sum, n), make([]bool, n)
+	var wg sync.WaitGroup // each goroutine ends with its own part
+	for i := range n {
+		wg.Go(func() {
+			sums[i], same[i] = t.sum(len(t.owners)*i/n, len(t.owners)*(i+1)/n, endings[1:])
+		})
+	}
+	wg.Wait()
+	for _, sum := range sums {
+		t.digest.State = t.digest.State.Add(sum)
 	}
 	for i := range t.heads {
 		t.digest.Vector = t.digest.Vector.Add(t.heads[i].Sum())
 	}
 	t.digest.Logs = uint32(len(t.heads))
-	return true
+	return !slices.Contains(same, false)
 }
 
-// ownersAre reports whether the registers are those of another ending, and
-// their owners the same bytes.
-func (t *ending) ownersAre(of *ending) bool {
-	for i := range t.owners {
-		o := &t.owners[i]
+// sum adds up what the owners from to to-1 add to the digest, and reports whether
+// they are plain ones and those of the others, too.
+func (t *ending) sum(from, to int, others []*ending) (sum events.Sum, same bool) {
+	for i := range t.owners[from:to] {
+		o := &t.owners[from+i]
 		name := t.name(o)
-		other := of.find(maphash.Bytes(of.seed, name), name)
-		if other == nil || !bytes.Equal(o.raw, other.raw) {
-			return false
+		if !plain(name, o.raw) {
+			return sum, false
 		}
+		for _, of := range others {
+			if other := of.find(maphash.Bytes(of.seed, name), name); other == nil || !bytes.Equal(o.raw, other.raw) {
+				return sum, false
+			}
+		}
+		hash := sha256.Sum256(o.raw)
+		sum = sum.Add(events.SumOf(hash[:]))
 	}
-	return len(t.owners) == len(of.owners)
+	return sum, !slices.ContainsFunc(others, func(of *ending) bool { return len(of.owners) != len(t.owners) })
 }
 
 // plain reports whether the register is neither that of something forgotten

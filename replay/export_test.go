@@ -12,7 +12,7 @@ import (
 // that cannot be done.
 func EndingOf(s *Source) (m Mark, owners int, ok bool) {
 	t := s.ending(context.Background())
-	if t == nil || !t.sum() {
+	if t == nil || !agree([]*ending{t}) {
 		return m, 0, false
 	}
 	return t.mark(s.Name), len(t.owners), true

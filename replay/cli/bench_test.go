@@ -34,6 +34,7 @@ func BenchmarkMillion(b *testing.B) {
 	}
 	program := filepath.Join(dir, "clusterkit-replay")
 	build := exec.Command("go", "build", "-o", program, "../cmd/clusterkit-replay")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the README says; it also starts in a millisecond less
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
