@@ -48,17 +48,6 @@ func (e *Entry) keep(buf []byte) Entry {
 	return kept
 }
 
-// replace makes of e a copy of an event that a sweep yielded, which is not
-// loaded and was looked at already; it uses the memory that e has for bytes.
-func (e *Entry) replace(by *Entry) {
-	e.Index, e.Received, e.File, e.Offset, e.Size, e.holders = by.Index, by.Received, by.File, by.Offset, by.Size, by.holders
-	e.raw = append(e.raw[:0], by.raw...)
-	e.log, e.seq, e.time = by.log, by.seq, by.time
-	if e.Event.Seq != 0 {
-		e.Event = events.Event{}
-	}
-}
-
 // glance is what can be told from the bytes of an event without decoding it,
 // because they always begin with it.
 type glance struct {

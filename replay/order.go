@@ -16,7 +16,9 @@ import (
 //	pass 2   the window again, merged with the late ones, which are sorted by
 //	         their keys and fetched in batches
 const (
-	windowEvents = 4096 // how far an event may be out of its place without being late
+	fewEvents    = 8192 // how many are gathered and sorted at once
+	windowEvents = 2048 // how far an event may be out of its place without being late
+	givenAtOnce  = 256  // how many leave the window together
 	lateBatch    = 4096 // how many late events are held at once
 )
 
@@ -92,7 +94,7 @@ func (w *window) gather(ctx context.Context, yield func(*Entry, error) bool) (fe
 			met = append(met, err)
 			continue
 		}
-		if len(few) == 2*windowEvents {
+		if len(few) == fewEvents {
 			return nil, false, true
 		}
 		kept := e.keep(nil)
@@ -144,11 +146,20 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 // merger makes the second pass.
 type merger struct {
 	window *window
-	held   []*Entry // sorted
+	held   []*heldEvent // sorted
 	late   []lateEvent
 	batch  []*Entry // the next of the late ones, sorted
 	yield  func(*Entry, error) bool
-	free   []*Entry // given out, and no longer in use
+	free   []*heldEvent // given out, and no longer in use
+	entry  Entry        // what is given out
+}
+
+// heldEvent is an entry in the window: no more of it than is needed, for there are
+// many and each is looked at twice, with all the others between.
+type heldEvent struct {
+	swept
+	file string
+	raw  []byte
 }
 
 // stop reports the error that ended the pass, if it is one.
@@ -159,25 +170,26 @@ func (m *merger) stop(err error) {
 }
 
 // push takes the next event of the log into the window, and gives out the
-// older half when the window is full.
+// oldest ones when the window is full.
 func (m *merger) push(ctx context.Context, e *Entry) error {
-	var kept *Entry
+	var h *heldEvent
 	if n := len(m.free); n > 0 {
-		kept, m.free = m.free[n-1], m.free[:n-1]
+		h, m.free = m.free[n-1], m.free[:n-1]
 	} else {
-		kept = new(Entry)
+		h = new(heldEvent)
 	}
-	kept.replace(e)
-	k := kept.key()
+	h.of(e)
+	h.file, h.raw = e.File, append(h.raw[:0], e.raw...)
+	h.end = len(h.raw)
 	i := len(m.held)
-	if i > 0 && m.held[i-1].key().Compare(k) > 0 {
-		i = sort.Search(i, func(i int) bool { return m.held[i].key().Compare(k) > 0 })
+	if i > 0 && m.held[i-1].key.Compare(h.key) > 0 {
+		i = sort.Search(i, func(i int) bool { return m.held[i].key.Compare(h.key) > 0 })
 	}
-	m.held = slices.Insert(m.held, i, kept)
-	if len(m.held) < 2*windowEvents {
+	m.held = slices.Insert(m.held, i, h)
+	if len(m.held) < windowEvents+givenAtOnce {
 		return nil
 	}
-	return m.give(ctx, windowEvents)
+	return m.give(ctx, givenAtOnce)
 }
 
 func (m *merger) drain(ctx context.Context) error {
@@ -189,11 +201,11 @@ func (m *merger) drain(ctx context.Context) error {
 
 // give yields the n oldest events of the window, and the late ones between.
 func (m *merger) give(ctx context.Context, n int) error {
-	for _, e := range m.held[:n] {
-		if err := m.giveLate(ctx, e); err != nil {
+	for _, h := range m.held[:n] {
+		if err := m.giveLate(ctx, &h.key); err != nil {
 			return err
 		}
-		if !m.yield(e, nil) {
+		if h.restore(&m.entry, h.file, h.raw); !m.yield(&m.entry, nil) {
 			return errStop
 		}
 	}
@@ -202,11 +214,11 @@ func (m *merger) give(ctx context.Context, n int) error {
 	return nil
 }
 
-// giveLate yields the late events that come before e, or all of them.
-func (m *merger) giveLate(ctx context.Context, e *Entry) error {
+// giveLate yields the late events that come before a key, or all of them.
+func (m *merger) giveLate(ctx context.Context, before *Key) error {
 	for len(m.batch)+len(m.late) > 0 {
 		if len(m.batch) == 0 {
-			if e != nil && m.late[0].key.Compare(e.key()) > 0 {
+			if before != nil && m.late[0].key.Compare(*before) > 0 {
 				return nil
 			}
 			if err := m.fetch(ctx); err != nil {
@@ -214,7 +226,7 @@ func (m *merger) giveLate(ctx context.Context, e *Entry) error {
 			}
 			continue
 		}
-		if e != nil && m.batch[0].key().Compare(e.key()) > 0 {
+		if before != nil && m.batch[0].key().Compare(*before) > 0 {
 			return nil
 		}
 		if !m.yield(m.batch[0], nil) {
