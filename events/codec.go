@@ -82,8 +82,7 @@ func (e *Event) appendHeader(b []byte) []byte {
 	if len(e.Body) == 0 {
 		return b
 	}
-	b = protowire.AppendTag(b, fieldBody, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(len(e.Body)))
+	return appendSize(append(b, byte(fieldBody)<<3|wireBytes), len(e.Body))
 }
 
 // isWhole reports whether the exported fields say all that the bytes of e say:

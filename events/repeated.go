@@ -12,7 +12,7 @@ import (
 // appendList appends a repeated string, empty items included.
 func appendList(b []byte, num protowire.Number, list []string) []byte {
 	for _, s := range list {
-		b = protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
+		b = appendText(b, num, s)
 	}
 	return b
 }
@@ -36,9 +36,9 @@ func appendMap(b []byte, num protowire.Number, m map[string]string) []byte {
 	var entry []byte
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		// The entries of a protobuf map always carry both fields.
-		entry = protowire.AppendString(protowire.AppendTag(entry[:0], 1, protowire.BytesType), k)
-		entry = protowire.AppendString(protowire.AppendTag(entry, 2, protowire.BytesType), m[k])
-		b = protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), entry)
+		entry = appendText(entry[:0], 1, k)
+		entry = appendText(entry, 2, m[k])
+		b = appendText(b, num, entry)
 	}
 	return b
 }

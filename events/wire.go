@@ -80,30 +80,45 @@ func uvarint(b []byte) (uint64, int) {
 	return v, n
 }
 
+// Fields are written with tags of one byte: none has a number above 15.
+
 func appendUint(b []byte, num protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
+	return binary.AppendUvarint(append(b, byte(num)<<3|wireVarint), v)
 }
 
 func appendFixed(b []byte, num protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendFixed64(protowire.AppendTag(b, num, protowire.Fixed64Type), v)
+	return binary.LittleEndian.AppendUint64(append(b, byte(num)<<3|wireFixed64), v)
 }
 
 func appendString(b []byte, num protowire.Number, s string) []byte {
 	if s == "" {
 		return b
 	}
-	return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
+	return appendText(b, num, s)
 }
 
 func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
 	if len(v) == 0 {
 		return b
 	}
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+	return appendText(b, num, v)
+}
+
+// appendText appends a field even when it is empty, as the items of lists may be.
+func appendText[T string | []byte](b []byte, num protowire.Number, v T) []byte {
+	return append(appendSize(append(b, byte(num)<<3|wireBytes), len(v)), v...)
+}
+
+// appendSize appends how many bytes follow; mostly they are few.
+func appendSize(b []byte, n int) []byte {
+	if n < 0x80 {
+		return append(b, byte(n))
+	}
+	return binary.AppendUvarint(b, uint64(n))
 }
