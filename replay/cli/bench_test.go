@@ -1,13 +1,19 @@
 package cli_test
 
 import (
+	"crypto/sha256"
+	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,7 +30,10 @@ var (
 // partitions and seven origins, and reports what it took: wall time, the time
 // of the processors, which says more on a machine that has other things to do,
 // the largest resident memory of the process, of which 48 MiB are asked, and
-// beside it the wall time that was asked on two cores, where one was.
+// beside it the wall time that was asked on two cores, where one was. The first
+// row is what no verification can do without: reading the segments and hashing
+// them with SHA-256, on all processors. Of what reads everything the last column
+// says how often that would go into it, which depends less on the machine.
 //
 //	go test ./replay/cli -run '^$' -bench Million -benchtime 3x
 func BenchmarkMillion(b *testing.B) {
@@ -48,6 +57,11 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatalf("%v: %s", err, out)
 		}
 	}
+	limit := 0.0
+	b.Run("read-and-sha256", func(b *testing.B) {
+		limit = median(b, func() { hashSegments(b, filepath.Join(n1, "wal")) })
+		b.ReportMetric(limit, "ms")
+	})
 	for _, c := range []struct {
 		name, command string
 		asked         float64 // ms; 0 when nothing is
@@ -68,7 +82,10 @@ func BenchmarkMillion(b *testing.B) {
 		{"converge", "converge n1 n2", 10},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			benchCommand(b, program, dir, strings.Fields(c.command))
+			ms := benchCommand(b, program, dir, strings.Fields(c.command))
+			if limit > 0 && (strings.HasPrefix(c.command, "verify") || strings.Contains(c.command, "jsonl")) {
+				b.ReportMetric(ms/limit, "x-sha256")
+			}
 			if c.asked > 0 {
 				b.ReportMetric(c.asked, "ms-asked")
 			}
@@ -93,11 +110,48 @@ func BenchmarkMakeMillion(b *testing.B) {
 	replaytest.Large(b, *benchEvents, 4096, end, filepath.Join(dir, "n1"), filepath.Join(dir, "n2"))
 }
 
-func benchCommand(b *testing.B, program, dir string, args []string) {
-	var most int64
-	var worked time.Duration
+// hashSegments reads and hashes the segments in a directory, several at a time.
+func hashSegments(b *testing.B, dir string) {
+	files, err := filepath.Glob(filepath.Join(dir, "0*"))
+	if err != nil || len(files) == 0 {
+		b.Fatal(files, err)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			h, buf := sha256.New(), make([]byte, 256<<10)
+			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+				f, err := os.Open(files[i])
+				if err == nil {
+					_, err = io.CopyBuffer(h, struct{ io.Reader }{f}, buf)
+				}
+				if err = errors.Join(err, f.Close()); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// median returns the median time of do in ms.
+func median(b *testing.B, do func()) float64 {
 	var took []time.Duration
 	for b.Loop() {
+		begin := time.Now()
+		do()
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took) // a machine that does other things, too, is slow now and then
+	return float64(took[len(took)/2].Microseconds()) / 1000
+}
+
+// benchCommand returns the median time of a command in ms.
+func benchCommand(b *testing.B, program, dir string, args []string) float64 {
+	var most int64
+	var worked time.Duration
+	ms := median(b, func() {
 		cmd := exec.Command(program, args...)
 		cmd.Dir = dir
 		out, err := os.Create(filepath.Join(b.TempDir(), "out"))
@@ -107,19 +161,17 @@ func benchCommand(b *testing.B, program, dir string, args []string) {
 		cmd.Stdout = out
 		var errs strings.Builder
 		cmd.Stderr = &errs
-		begin := time.Now()
 		if err := cmd.Run(); cmd.ProcessState.ExitCode() > 1 {
 			b.Fatalf("%v: %v: %s", args, err, errs.String())
 		}
-		took = append(took, time.Since(begin))
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 			most = max(most, usage.Maxrss)
 		}
 		worked += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 		out.Close()
-	}
+	})
 	b.ReportMetric(float64(most)/1024, "MiB-rss")
 	b.ReportMetric(float64(worked.Milliseconds())/float64(b.N), "cpu-ms")
-	slices.Sort(took) // a machine that does other things, too, is slow now and then: the median
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms")
+	b.ReportMetric(ms, "ms")
+	return ms
 }
