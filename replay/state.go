@@ -118,7 +118,7 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 			return err
 		}
 		if len(h.pending) == 0 {
-			return f.finish()
+			return s.finish(ctx, f)
 		}
 	}
 	for e, err := range s.feed.entries(ctx, segments[i].first) {
@@ -143,13 +143,24 @@ func (s *Source) fold(ctx context.Context, f *folder) error {
 			break
 		}
 	}
-	return f.finish()
+	return s.finish(ctx, f)
 }
 
-// finish reports whether the end of the log was enough.
-func (f *folder) finish() error {
+// finish reports whether the end of the log was enough. Damage may be why it was not,
+// also where it lies behind what had to be read.
+func (s *Source) finish(ctx context.Context, f *folder) error {
 	for log, seq := range f.cut.vector {
-		if have := f.state.Head(log).Seq; have < seq && len(f.damage) == 0 {
+		have := f.state.Head(log).Seq
+		if have >= seq || len(f.damage) > 0 {
+			continue
+		}
+		damage, err := s.damaged(ctx)
+		switch {
+		case err != nil:
+			return err
+		case damage != nil:
+			f.damage = append(f.damage, *damage)
+		default:
 			return fmt.Errorf("%s: %w, which holds %d of that log", events.ID{Log: log, Seq: seq}, ErrBeyond, have)
 		}
 	}
