@@ -28,6 +28,17 @@ type Following struct {
 	// in local order. For that everything up to After is folded in the beginning,
 	// for which the whole history of a live node is read once.
 	Where *Expression
+	// Until, when it is not the zero Point, is where to end: at the first place of
+	// the log, in local order, at which the point is reached. All that the log has
+	// up to there is yielded, and nothing behind it, so that After is an exact place
+	// to go on from. An event or a vector is reached when the last of it is known
+	// here; head is the end as it was in the beginning; a time is reached before the
+	// first record that was received after it or, where there is none yet, by the
+	// clock. A live node does not say when it received what: of it one sees
+	// all that it had at that time, and what it learnt until it was asked next; a time
+	// that is over, and a local index, are a *PointError there. What a log
+	// that cannot grow does not hold wraps ErrBeyond.
+	Until Point
 	// Poll is how long to wait at the end before looking again; 0 is 200 ms.
 	Poll time.Duration
 	// CaughtUp, when it is not nil, is called whenever the end was reached. When
@@ -63,7 +74,7 @@ func Follow(ctx context.Context, name string, f *Following) iter.Seq2[*Line, err
 		} else {
 			err = t.open(ctx, name)
 		}
-		if err != nil && err != errStop {
+		if err != nil && err != errStop && err != errReached {
 			yield(nil, err)
 		}
 	}
@@ -72,6 +83,7 @@ func Follow(ctx context.Context, name string, f *Following) iter.Seq2[*Line, err
 // tail follows one log.
 type tail struct {
 	*Following
+	goal    goal
 	yield   func(*Line, error) bool
 	line    Line
 	decoder events.Decoder
@@ -100,22 +112,43 @@ func (t *tail) open(ctx context.Context, name string) error {
 	} else if from, err = s.after(ctx, t.After); err != nil {
 		return err
 	}
+	if t.goal, err = s.goal(ctx, t.Until); err != nil || t.goal.known(t.After) {
+		return err
+	}
 	if err := t.fold(ctx, s); err != nil {
 		return err
 	}
 	list := s.feed.entries(ctx, from)
-	if d, ok := s.feed.(*directory); ok {
-		list = d.follow(ctx, from, func() bool { return t.wait(ctx) })
+	d, grows := s.feed.(*directory)
+	if grows {
+		list = d.follow(ctx, from, func() bool { return !t.goal.over(time.Now().Add(-settle)) && t.wait(ctx) })
 	}
 	for e, err := range list {
-		if err := t.take(e, err); err != nil {
+		if err := t.step(e, err); err != nil {
 			return err
 		}
 	}
 	if ctx.Err() == nil && t.CaughtUp != nil {
 		t.CaughtUp()
 	}
+	if !grows && ctx.Err() == nil {
+		return t.goal.missed(t.Until)
+	}
 	return ctx.Err()
+}
+
+// step takes what was read, unless the goal lies before it.
+func (t *tail) step(e *Entry, err error) error {
+	if t.goal.passed(e, err) {
+		return errReached
+	}
+	if err := t.take(e, err); err != nil {
+		return err
+	}
+	if t.goal.reached(e, err, t.After) {
+		return errReached
+	}
+	return nil
 }
 
 // wait passes the time until it is worth another look.
@@ -285,17 +318,23 @@ func (t *tail) node(ctx context.Context, base string) error {
 		}
 	}
 	t.line.Names.learnLive(ctx, base, c)
+	if t.goal, err = goalOfNode(ctx, base, t.Until, c, t.line.Names); err != nil || t.goal.known(t.After) {
+		return err
+	}
 	if err := t.foldNode(ctx, base); err != nil {
 		return err
 	}
 	first := true
 	for {
+		begun := time.Now()
 		err := t.ask(ctx, base)
 		switch {
-		case err == errStop || ctx.Err() != nil:
+		case err == errStop || err == errReached || ctx.Err() != nil:
 			return errors.Join(ctx.Err())
 		case err != nil && (first || errors.Is(err, ErrNotKept)):
 			return err
+		case err == nil && t.goal.over(begun): // it has told all that it had then
+			return nil
 		}
 		first = false
 		if !t.wait(ctx) {
@@ -309,7 +348,7 @@ func (t *tail) ask(ctx context.Context, base string) error {
 	return eachEvent(ctx, base, "/events?after="+url.QueryEscape(t.After.String()), func(v *events.Event) error {
 		e := Entry{File: base, raw: v.Raw()}
 		e.glance, _ = glanceAt(e.raw)
-		return t.take(&e, nil)
+		return t.step(&e, nil)
 	})
 }
 

@@ -29,7 +29,12 @@ func (a *app) followCommand() *cobra.Command {
 		Long: `With --cursor FILE it writes down how far it came, and goes on exactly there the next time, on the log of
 any node. With a COMMAND it runs that for each event, with the event as JSON on its standard input and CLUSTERKIT_TYPE,
 _EVENT, _ID, _SUBJECT, _ORIGIN, _ACTOR, _TIME and _CURSOR in its environment; when the command fails, following ends
-before that event. --where is asked of each event and the state before it; what was before is read once for that.`,
+before that event. --where is asked of each event and the state before it; what was before is read once for that.
+
+--until ends it, exit 0, where the log reaches that point: with what it has up to there and nothing after. An event
+or a vector is reached when the last of it is known here, head is the end as it is now, and a time that of receipt, for
+events come late: it ends before the first that was received after it or, where there is none, by the clock. A
+live node does not say when it received what: it can be followed to a time to come, and not to a local index.`,
 		Example: `  clusterkit-replay follow data/n1 -n 20                         the newest 20, and what comes
   clusterkit-replay follow http://host:8080 --type 'Node*'       of a live node, from now on
   clusterkit-replay follow data/n1 --cursor seen --since first -- ./notify.sh   each event once, whatever happens`,
@@ -45,7 +50,7 @@ before that event. --where is asked of each event and the state before it; what 
 	f.addFilters(cmd)
 	f.addSpan(cmd)
 	flags.Lookup("since").Usage = "begin after this `point`, instead of now"
-	flags.MarkHidden("until") // it exists
+	flags.Lookup("until").Usage = "end where the log reaches this `point`"
 	f.addWhere(cmd)
 	f.addLimit(cmd, "begin with the newest `N`")
 	flags.StringVar(&f.cursor, "cursor", "", "`file` that remembers how far it came; it wins over --since and -n")
@@ -65,8 +70,6 @@ func (a *app) runFollow(f *followFlags, words, run []string) error {
 	switch {
 	case name == "-":
 		return usagef("follow reads a log that grows, not standard input")
-	case f.until != "":
-		return usagef("follow goes on for ever; log --until prints up to a point")
 	case a.format == "json" || a.format == "csv":
 		return usagef("follow prints a table or jsonl")
 	}
@@ -74,7 +77,7 @@ func (a *app) runFollow(f *followFlags, words, run []string) error {
 	if err != nil {
 		return err
 	}
-	w := follower{app: a, f: f, run: run, following: replay.Following{Filter: q.Filter, Where: q.Where}}
+	w := follower{app: a, f: f, run: run, following: replay.Following{Filter: q.Filter, Where: q.Where, Until: q.Until}}
 	if err := w.begin(name, q); err != nil {
 		return err
 	}
@@ -147,7 +150,9 @@ func (w *follower) follow(name string) error {
 	} else {
 		p = linePrinter{print: func(l *replay.Line) error { return w.write(append(l.AppendJSON(nil), '\n')) }, end: func() error { return nil }}
 	}
+	lines := 0
 	for line, err := range replay.Follow(w.ctx, name, &w.following) {
+		lines++
 		var damage *replay.Damage
 		var unseen *replay.Unseen
 		switch {
@@ -166,7 +171,13 @@ func (w *follower) follow(name string) error {
 			return errors.Join(err, w.err)
 		}
 	}
-	return errors.Join(p.end(), w.err, w.ctx.Err())
+	if err := errors.Join(p.end(), w.err, w.ctx.Err()); err != nil || w.f.until == "" {
+		return err
+	}
+	if lines == 0 && !w.caughtUp && !w.f.once {
+		w.note("no event matches from where it began to %s", w.f.until)
+	}
+	return errors.Join(w.out.Flush(), w.save())
 }
 
 // atEnd brings everything to where it belongs when there is nothing more to do.

@@ -239,6 +239,9 @@ func TestGolden(t *testing.T) {
 			"follow n3 -n 2 --until-caught-up -- false",
 			"follow n3 -n 999 --type NodeRemoved --until-caught-up",
 			"follow n3 --until head",
+			"follow n3 --since n1:19 --until n1:22 --cursor part",
+			"follow n3 --cursor part --until head -o jsonl",
+			"follow n3 --until n9:4",
 			"follow key.txt --cursor key.txt",
 		},
 		"graph.txt": {

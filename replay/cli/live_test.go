@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,53 @@ func TestLiveNodeHasRetention(t *testing.T) {
 	for _, command := range []string{"log", "state", "verify", "stats", "check"} {
 		if code, _, errs := run(command, s.URL); code != 5 || !strings.Contains(errs, "not kept") {
 			t.Errorf("%s exits %d, want 5: %s", command, code, errs)
+		}
+	}
+}
+
+// TestLiveNodeDiesWhileFolded lets the answer break off from which follow --where
+// makes the state before what follows: it says so, and goes on with what comes.
+func TestLiveNodeDiesWhileFolded(t *testing.T) {
+	incident(t)
+	_, lines, _ := run("log", "n1", "--axis", "known", "-o", "jsonl")
+	all := strings.SplitAfter(lines, "\n")
+	for i, line := range all { // a node says no more than the event
+		if at := strings.Index(line, `"id":`); at > 0 {
+			all[i] = "{" + line[at:]
+		}
+	}
+	lines = strings.Join(all, "")
+	cursor := func(n int) { // behind n events
+		_, out, _ := run("follow", "n1", "--since", "first", "--until", fmt.Sprint("@", n+1), "--cursor", "seen", "-q")
+		if out == "" {
+			t.Fatal("no cursor")
+		}
+	}
+	for _, cut := range []int{0, strings.Index(lines, "\n") + 1, len(lines) / 2} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/cluster":
+				fmt.Fprint(w, `{"name":"test"}`)
+			case r.URL.RawQuery == "": // all there is, to be folded
+				fmt.Fprint(w, lines[:cut])
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			default:
+				fmt.Fprint(w, lines)
+			}
+		}))
+		t.Cleanup(s.Close)
+		os.Remove("seen")
+		cursor(20)
+		code, out, errs := run("follow", s.URL, "--cursor", "seen", "--where", `type != "ValueSet"`, "--until-caught-up", "-o", "jsonl")
+		want := 0
+		for _, line := range all[20:] {
+			if line != "" && !strings.Contains(line, `"ValueSet"`) {
+				want++
+			}
+		}
+		if code != 4 || strings.Count(out, "\n") != want || strings.Count(errs, "the answer broke off") != 1 {
+			t.Errorf("cut at %d: exit %d with %d events, want 4 with %d: %s", cut, code, strings.Count(out, "\n"), want, errs)
 		}
 	}
 }

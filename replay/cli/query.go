@@ -16,7 +16,7 @@ import (
 //	bisect         x      x       its own    x      x        x
 //	check          x      x           x      x      x      (true)
 //	timeline       x      x           x                      x
-//	follow         x    --since       x      x            (known)
+//	follow         x      x           x      x            (known)
 //	blame                 x                  x      x        x      of --history
 //
 // The others answer for one point, or for all there is: where they choose, it is
