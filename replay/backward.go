@@ -38,9 +38,48 @@ func (n *newest[T]) all(reverse bool) iter.Seq[T] {
 	}
 }
 
-// backward reads the log segment by segment from its end, until it has the
+// fromEnd yields the events asked for from the end of the log to its beginning, not
+// loaded. It holds one segment of them.
+func (w *window) fromEnd(ctx context.Context, yield func(*Entry, error) bool) {
+	if u, ok := w.source.feed.(*union); ok {
+		w.chosen(u.newestFirst(ctx), yield)
+		return
+	}
+	var c chunk
+	var entry Entry
+	for i := w.last - 1; i >= w.first; i-- {
+		c.clear()
+		for e, err := range w.entries(ctx, i, i+1) {
+			if err == nil {
+				c.add(e, true)
+			} else if !yield(nil, err) || isDamage(err) == nil {
+				return
+			}
+		}
+		for j := range slices.Backward(c.items) {
+			if c.items[j].restore(&entry, c.file, c.bytes); !yield(&entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// chosen yields those entries of a list that are asked for.
+func (w *window) chosen(list iter.Seq2[*Entry, error], yield func(*Entry, error) bool) {
+	for e, err := range list {
+		keep := false
+		if err == nil && e.IsEvent() {
+			keep, err = w.choose(e, &w.decoder)
+		}
+		if (err != nil || keep) && !yield(e, err) {
+			return
+		}
+	}
+}
+
+// limited reads the log segment by segment from its end, until it has the
 // newest events asked for.
-func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
+func (w *window) limited(ctx context.Context, yield func(*Entry, error) bool) {
 	var found []Entry // newest first along the axis known; sorted when it is true
 	for i := w.last - 1; i >= w.first; i-- {
 		part, ok := w.part(ctx, i, yield)
@@ -48,14 +87,6 @@ func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
 			return
 		}
 		slices.Reverse(part)
-		if w.axis == Known && w.Limit == 0 {
-			for j := range part {
-				if !yield(&part[j], nil) {
-					return
-				}
-			}
-			continue
-		}
 		if found = append(found, part...); w.enough(ctx, &found, i) {
 			break
 		}
@@ -70,9 +101,8 @@ func (w *window) backward(ctx context.Context, yield func(*Entry, error) bool) {
 	}
 }
 
-// part returns the events of segment i that are asked for, in local order:
-// all of them, or as many as can be among the newest. Along the axis true their
-// order says nothing.
+// part returns as many of the events of segment i that are asked for, in local
+// order, as can be among the newest. Along the axis true their order says nothing.
 func (w *window) part(ctx context.Context, i int, yield func(*Entry, error) bool) ([]Entry, bool) {
 	part := newest[Entry]{}
 	if w.axis == Known {
@@ -91,7 +121,7 @@ func (w *window) part(ctx context.Context, i int, yield func(*Entry, error) bool
 			continue
 		}
 		part.add(e.keep(nil))
-		if n := len(part.ring); w.axis == True && w.Limit > 0 && n >= 64 && n >= 2*w.Limit {
+		if n := len(part.ring); w.axis == True && n >= 64 && n >= 2*w.Limit {
 			part.ring = newestByKey(part.ring, w.Limit)
 			least = part.ring[w.Limit-1].key()
 		}
@@ -110,7 +140,7 @@ func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
 		return true
 	}
 	*found = newestByKey(*found, w.Limit)
-	if w.Limit == 0 || len(*found) < w.Limit {
+	if len(*found) < w.Limit {
 		return false
 	}
 	*found = slices.Clip(*found)
@@ -120,10 +150,10 @@ func (w *window) enough(ctx context.Context, found *[]Entry, i int) bool {
 }
 
 // newestByKey sorts entries along the axis true, newest first, and gives up all
-// but the first so many; with limit 0 none.
+// but the first so many.
 func newestByKey(list []Entry, limit int) []Entry {
 	slices.SortFunc(list, func(a, b Entry) int { return b.key().Compare(a.key()) })
-	if limit > 0 && len(list) > limit {
+	if len(list) > limit {
 		clear(list[limit:])
 		list = list[:limit]
 	}

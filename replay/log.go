@@ -33,9 +33,8 @@ type Line struct {
 // Log yields the events that a query asks for. A *Damage does not end the
 // sequence: what is intact behind it follows. Every other error ends it.
 //
-// In the order of a log, or along the axis true from the oldest on, it holds a
-// bounded number of events in memory. In reverse it holds those it yields,
-// along the axis known one segment of them.
+// It holds a bounded number of events in memory; in reverse one segment of them, and
+// with Limit, or with Reverse and a condition or Changes, those it yields.
 func (s *Source) Log(ctx context.Context, q Query) iter.Seq2[*Line, error] {
 	return func(yield func(*Line, error) bool) {
 		w, err := s.window(ctx, &q)
@@ -47,9 +46,10 @@ func (s *Source) Log(ctx context.Context, q Query) iter.Seq2[*Line, error] {
 			w.changes(ctx, yield)
 			return
 		}
+		w.backward = q.Reverse && q.Limit == 0
 		list := w.inOrder(ctx)
-		if q.Reverse || q.Limit > 0 {
-			list = func(yield func(*Entry, error) bool) { w.backward(ctx, yield) }
+		if q.Limit > 0 {
+			list = func(yield func(*Entry, error) bool) { w.limited(ctx, yield) }
 		}
 		line := Line{Names: w.names}
 		for e, err := range list {

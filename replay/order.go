@@ -31,8 +31,8 @@ type lateEvent struct {
 // errStop ends a sequence of which nobody wants more.
 var errStop = errors.New("stop")
 
-// ordered yields the events asked for along the axis true, oldest first. When
-// they are few it sorts them in memory.
+// ordered yields the events asked for along the axis true, oldest first unless it
+// goes backward. When they are few it sorts them in memory.
 func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 	few, all, ok := w.gather(ctx, yield)
 	if !ok {
@@ -52,7 +52,7 @@ func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 		return
 	}
 	if sorted {
-		for e, err := range w.entries(ctx, w.first, w.last) {
+		for e, err := range w.asKept(ctx, true) {
 			if !yield(e, err) {
 				return
 			}
@@ -63,10 +63,12 @@ func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 	for i := range late {
 		skip[i] = late[i].index
 	}
-	slices.Sort(skip)
-	slices.SortFunc(late, func(a, b lateEvent) int { return a.key.Compare(b.key) })
+	if slices.Sort(skip); w.backward {
+		slices.Reverse(skip)
+	}
+	slices.SortFunc(late, func(a, b lateEvent) int { return w.compare(a.key, b.key) })
 	m := merger{window: w, late: late, yield: yield}
-	for e, err := range w.entries(ctx, w.first, w.last) {
+	for e, err := range w.asKept(ctx, true) {
 		if err != nil {
 			if !yield(nil, err) {
 				return
@@ -89,7 +91,7 @@ func (w *window) ordered(ctx context.Context, yield func(*Entry, error) bool) {
 // than the window holds. Only then all is false and nothing was yielded.
 func (w *window) gather(ctx context.Context, yield func(*Entry, error) bool) (few []*Entry, all, ok bool) {
 	var met []error
-	for e, err := range w.entries(ctx, w.first, w.last) {
+	for e, err := range w.asKept(ctx, true) {
 		if err != nil {
 			met = append(met, err)
 			continue
@@ -105,7 +107,7 @@ func (w *window) gather(ctx context.Context, yield func(*Entry, error) bool) (fe
 			return nil, true, false
 		}
 	}
-	slices.SortFunc(few, func(a, b *Entry) int { return a.key().Compare(b.key()) })
+	slices.SortFunc(few, func(a, b *Entry) int { return w.compare(a.key(), b.key()) })
 	return few, true, true
 }
 
@@ -114,8 +116,9 @@ func (w *window) gather(ctx context.Context, yield func(*Entry, error) bool) (fe
 func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, err error) {
 	held := make([]Key, 0, 2*windowEvents) // sorted; the window is held[from:]
 	from, sorted := 0, true
-	var gone Key // the largest that has left the window
-	for e, err := range w.sweep(ctx, w.first, w.last, false) {
+	var gone Key  // the last that has left the window
+	left := false // there is one
+	for e, err := range w.asKept(ctx, false) {
 		if isDamage(err) != nil {
 			continue
 		}
@@ -123,17 +126,17 @@ func (w *window) findLate(ctx context.Context) (late []lateEvent, sorted bool, e
 			return nil, false, err
 		}
 		k := e.key()
-		if n := len(held); n == from || held[n-1].Compare(k) < 0 {
+		if n := len(held); n == from || w.compare(held[n-1], k) < 0 {
 			held = append(held, k)
-		} else if sorted = false; k.Compare(gone) < 0 {
+		} else if sorted = false; left && w.compare(k, gone) < 0 {
 			late = append(late, lateEvent{k, e.Index})
 			continue
 		} else {
-			i := sort.Search(n-from, func(i int) bool { return held[from+i].Compare(k) > 0 })
+			i := sort.Search(n-from, func(i int) bool { return w.compare(held[from+i], k) > 0 })
 			held = slices.Insert(held, from+i, k)
 		}
 		if len(held)-from > windowEvents {
-			gone = held[from]
+			gone, left = held[from], true
 			from++
 		}
 		if from == windowEvents {
@@ -182,8 +185,8 @@ func (m *merger) push(ctx context.Context, e *Entry) error {
 	h.file, h.raw = e.File, append(h.raw[:0], e.raw...)
 	h.end = len(h.raw)
 	i := len(m.held)
-	if i > 0 && m.held[i-1].key.Compare(h.key) > 0 {
-		i = sort.Search(i, func(i int) bool { return m.held[i].key.Compare(h.key) > 0 })
+	if i > 0 && m.window.compare(m.held[i-1].key, h.key) > 0 {
+		i = sort.Search(i, func(i int) bool { return m.window.compare(m.held[i].key, h.key) > 0 })
 	}
 	m.held = slices.Insert(m.held, i, h)
 	if len(m.held) < windowEvents+givenAtOnce {
@@ -218,7 +221,7 @@ func (m *merger) give(ctx context.Context, n int) error {
 func (m *merger) giveLate(ctx context.Context, before *Key) error {
 	for len(m.batch)+len(m.late) > 0 {
 		if len(m.batch) == 0 {
-			if before != nil && m.late[0].key.Compare(*before) > 0 {
+			if before != nil && m.window.compare(m.late[0].key, *before) > 0 {
 				return nil
 			}
 			if err := m.fetch(ctx); err != nil {
@@ -226,7 +229,7 @@ func (m *merger) giveLate(ctx context.Context, before *Key) error {
 			}
 			continue
 		}
-		if before != nil && m.batch[0].key().Compare(*before) > 0 {
+		if before != nil && m.window.compare(m.batch[0].key(), *before) > 0 {
 			return nil
 		}
 		if !m.yield(m.batch[0], nil) {
@@ -253,7 +256,7 @@ func (m *merger) fetch(ctx context.Context) error {
 			return err
 		}
 	}
-	slices.SortFunc(m.batch, func(a, b *Entry) int { return a.key().Compare(b.key()) })
+	slices.SortFunc(m.batch, func(a, b *Entry) int { return m.window.compare(a.key(), b.key()) })
 	return nil
 }
 

@@ -16,14 +16,19 @@ import (
 )
 
 // TestOrderOfManyEvents: more events than are sorted at once come in the order of
-// their times, each as it was written, however they arrived.
+// their times, or in reverse, each as it was written, however they arrived.
 func TestOrderOfManyEvents(t *testing.T) {
 	r := rand.New(rand.NewPCG(seedOf(t), 0))
-	dir := filepath.Join(t.TempDir(), "n1")
-	replaytest.Large(t, 30_000, 64, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC), dir)
+	dir, other := filepath.Join(t.TempDir(), "n1"), filepath.Join(t.TempDir(), "n2")
+	replaytest.Large(t, 30_000, 64, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC), dir, other)
 	large := open(t, dir)
 	list := all(t, large)
 	inOrder(t, "a little late", large, list)
+	both, err := replay.Union(context.Background(), open(t, dir), open(t, other))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inOrder(t, "a union", both, list)
 
 	byTime := func(a, b replay.Entry) int { return replay.KeyOf(&a.Event).Compare(replay.KeyOf(&b.Event)) }
 	slices.SortFunc(list, byTime)
@@ -59,8 +64,16 @@ func inOrder(t *testing.T, name string, s *replay.Source, list []replay.Entry) {
 	t.Helper()
 	want := slices.Clone(list)
 	slices.SortFunc(want, func(a, b replay.Entry) int { return replay.KeyOf(&a.Event).Compare(replay.KeyOf(&b.Event)) })
+	shows(t, name, s, replay.Query{Axis: replay.True}, want)
+	slices.Reverse(want)
+	shows(t, name+", in reverse", s, replay.Query{Axis: replay.True, Reverse: true}, want)
+}
+
+// shows holds what a log shows against the events that it must show.
+func shows(t *testing.T, name string, s *replay.Source, q replay.Query, want []replay.Entry) {
+	t.Helper()
 	n := 0
-	for l, err := range s.Log(context.Background(), replay.Query{Axis: replay.True}) {
+	for l, err := range s.Log(context.Background(), q) {
 		if damage := new(replay.Damage); errors.As(err, &damage) {
 			continue
 		} else if err != nil {

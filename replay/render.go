@@ -16,7 +16,7 @@ import (
 // one. A *Damage does not end the sequence.
 func (s *Source) Render(ctx context.Context, q Query, format func(b []byte, l *Line) []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		if q.Changes || q.Where != nil || q.Reverse || q.Limit > 0 {
+		if q.Changes || q.Where != nil || q.Limit > 0 {
 			s.renderSmall(ctx, q, format, yield)
 			return
 		}
@@ -25,6 +25,7 @@ func (s *Source) Render(ctx context.Context, q Query, format func(b []byte, l *L
 			yield(nil, err)
 			return
 		}
+		w.backward = q.Reverse
 		r := renderer{window: w, format: format, order: make(chan *block, 8), work: make(chan *block, 8), free: make(chan *block, 16)}
 		r.run(ctx, yield)
 	}

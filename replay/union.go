@@ -134,6 +134,21 @@ func (u *union) holding(set uint64) []string {
 	return titles
 }
 
+// newestFirst yields the events of all sources from the last on. What stands for
+// those that are missing is not among them.
+func (u *union) newestFirst(ctx context.Context) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		z := zipper{union: u, backward: true, yield: yield}
+		defer z.stop()
+		if err := z.begin(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
+		for z.step(ctx) {
+		}
+	}
+}
+
 func (u *union) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		base, err := u.base(ctx, 0)
@@ -160,6 +175,8 @@ type zipper struct {
 	teeth []tooth
 	entry Entry
 	yield func(*Entry, error) bool
+
+	backward bool
 }
 
 // tooth is the next event of one source.
@@ -175,6 +192,7 @@ func (z *zipper) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		w.backward = z.backward
 		next, stop := iter.Pull2(w.inOrder(ctx))
 		z.teeth = append(z.teeth, tooth{next: next, stop: stop})
 	}
@@ -223,15 +241,18 @@ func (z *zipper) advance(i int) bool {
 	}
 }
 
-// step yields the oldest event of all sources and takes it from those that
-// hold it. Two events of one name are yielded one after the other.
+// step yields the next event of all sources and takes it from those that hold it. Two events of one name are yielded one after the other.
 func (z *zipper) step(ctx context.Context) bool {
 	if z.index == ^uint64(0) {
 		return false
 	}
 	var first *Entry
 	for i := range z.teeth {
-		if e := z.teeth[i].e; e != nil && (first == nil || e.key().Compare(first.key()) < 0) {
+		e := z.teeth[i].e
+		if e == nil {
+			continue
+		}
+		if first == nil || z.backward && e.key().Compare(first.key()) >= 0 || !z.backward && e.key().Compare(first.key()) < 0 {
 			first = e
 		}
 	}
@@ -250,10 +271,12 @@ func (z *zipper) step(ctx context.Context) bool {
 			e.Received = max(e.Received, o.Received)
 		}
 	}
-	if e.seq > z.have[e.log]+1 && !z.fill(ctx, e) {
-		return false
+	if !z.backward {
+		if e.seq > z.have[e.log]+1 && !z.fill(ctx, e) {
+			return false
+		}
+		z.have[e.log] = max(z.have[e.log], e.seq)
 	}
-	z.have[e.log] = max(z.have[e.log], e.seq)
 	if e.Index >= z.from && !z.yield(e, nil) {
 		return false
 	}

@@ -20,6 +20,7 @@ type window struct {
 	last     int // segment to end before
 	decoder  events.Decoder
 	exactly  []string // only what writes one of these registers, when not nil
+	backward bool     // inOrder goes from the newest event to the oldest
 }
 
 func (s *Source) window(ctx context.Context, q *Query) (*window, error) {
@@ -123,11 +124,28 @@ func (w *window) choose(e *Entry, d *events.Decoder) (bool, error) {
 	return w.Filter.Match(&e.Event, w.names), nil
 }
 
-// inOrder yields the events asked for along the axis, oldest first, not
-// loaded.
+// inOrder yields the events asked for along the axis, oldest first unless it goes
+// backward, not loaded.
 func (w *window) inOrder(ctx context.Context) iter.Seq2[*Entry, error] {
-	if w.axis == Known {
-		return w.entries(ctx, w.first, w.last)
+	if _, sorted := w.source.feed.(*union); w.axis == Known || sorted && w.backward {
+		return w.asKept(ctx, true)
 	}
 	return func(yield func(*Entry, error) bool) { w.ordered(ctx, yield) }
+}
+
+// asKept yields the events asked for in the order in which the log keeps them, or
+// from its end to its beginning.
+func (w *window) asKept(ctx context.Context, bytes bool) iter.Seq2[*Entry, error] {
+	if w.backward {
+		return func(yield func(*Entry, error) bool) { w.fromEnd(ctx, yield) }
+	}
+	return w.sweep(ctx, w.first, w.last, bytes)
+}
+
+// compare orders keys as inOrder does.
+func (w *window) compare(a, b Key) int {
+	if w.backward {
+		return b.Compare(a)
+	}
+	return a.Compare(b)
 }
