@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,86 +18,79 @@ import (
 //     └*   n3 failed
 //     ├*  partition 1 moves
 //     └…*  partition 2 moved because of what is not shown
+//
+// What to draw depends on the effects to come, so the log is read before it is
+// drawn. Of the events that cause nothing, nothing is kept: of all others there are
+// few.
 type graph struct {
-	causes  map[events.ID]events.ID // of all events in the range, shown or not
-	lines   []replay.Line
-	parents []parent
-	effects []int // still to come, of each line
-	lanes   []int // the line whose effects branch off there; free when none
-}
-
-// free is a lane that nothing branches off from.
-const free = -1
-
-// parent is the shown line that an event goes back to, or none.
-type parent struct {
-	line   int
-	elided bool // by way of events that are not shown
+	causes  map[events.ID]events.ID // of events that are causes, shown or not
+	shown   map[events.ID]bool      // causes, and whether they stand above
+	effects map[events.ID]int       // still to come
+	lanes   []events.ID             // whose effects branch off there; zero when free
 }
 
 // learn reads what caused what among all events of the range that q asks for,
-// also those that its filters hide. Damage is told when the lines are read.
+// also those that its filters hide. Damage is told when the lines are drawn.
 func (g *graph) learn(a *app, source *replay.Source, q replay.Query) error {
-	g.causes = make(map[events.ID]events.ID)
+	g.causes, g.shown, g.effects = make(map[events.ID]events.ID), make(map[events.ID]bool), make(map[events.ID]int)
 	all := replay.Query{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis}
-	for line, err := range source.Log(a.ctx, all) {
+	err := each(a, source, all, func(e *events.Event) {
+		if !e.Cause.IsZero() {
+			g.shown[e.Cause] = false
+		}
+	})
+	if err == nil && (q.Limit > 0 || q.Where != nil || !q.Filter.IsZero()) { // else none is hidden
+		err = each(a, source, all, func(e *events.Event) {
+			if _, ok := g.shown[e.ID()]; ok && !e.Cause.IsZero() {
+				g.causes[e.ID()] = e.Cause
+			}
+		})
+	}
+	if err != nil {
+		return err
+	}
+	q.Changes = false
+	drawn := graph{causes: maps.Clone(g.causes), shown: maps.Clone(g.shown)} // as it will be drawn
+	return each(a, source, q, func(e *events.Event) {
+		if parent, _ := drawn.parent(e.Cause); !parent.IsZero() {
+			g.effects[parent]++
+		}
+		drawn.show(e.ID())
+	})
+}
+
+// each calls do for every event that q asks for.
+func each(a *app, source *replay.Source, q replay.Query, do func(*events.Event)) error {
+	for line, err := range source.Log(a.ctx, q) {
 		var damage *replay.Damage
 		switch {
-		case errors.As(err, &damage):
-		case err != nil:
-			return err
-		case !line.Event.Cause.IsZero():
-			g.causes[line.Event.ID()] = line.Event.Cause
-		}
-	}
-	return nil
-}
-
-// take holds back a line: what to draw depends on those to come.
-func (g *graph) take(l *replay.Line) error {
-	kept := *l
-	kept.Event = l.Event.Clone()
-	kept.Changes = slices.Clone(l.Changes)
-	g.lines = append(g.lines, kept)
-	return nil
-}
-
-// draw calls do for each line with the cell that belongs in front of it.
-func (g *graph) draw(do func(l *replay.Line, cell string) error) error {
-	g.connect()
-	for i := range g.lines {
-		if err := do(&g.lines[i], g.cell(i)); err != nil {
+		case err == nil:
+			do(&line.Event)
+		case !errors.As(err, &damage):
 			return err
 		}
 	}
 	return nil
 }
 
-// connect finds the parent of each line, among those above it.
-func (g *graph) connect() {
-	shown := make(map[events.ID]int, len(g.lines))
-	g.parents, g.effects = make([]parent, len(g.lines)), make([]int, len(g.lines))
-	for i := range g.lines {
-		e := &g.lines[i].Event
-		g.parents[i] = g.parent(e.Cause, shown)
-		if at := g.parents[i].line; at != free {
-			g.effects[at]++
-		}
-		shown[e.ID()] = i
+func (g *graph) show(id events.ID) {
+	if _, ok := g.shown[id]; ok {
+		g.shown[id] = true
 	}
 }
 
-// parent goes back from a cause to what is shown. The hidden events on the way
+// parent goes back from a cause to what is shown, and reports whether that is
+// another event; the zero ID when nothing is. The hidden events on the way
 // are made to point there, so that a long chain is gone through once.
-func (g *graph) parent(cause events.ID, shown map[events.ID]int) parent {
+func (g *graph) parent(cause events.ID) (parent events.ID, elided bool) {
 	var hidden []events.ID
 	at := cause
 	for !at.IsZero() && len(hidden) <= len(g.causes) { // or a forged log runs in a circle
-		if i, ok := shown[at]; ok {
+		if g.shown[at] {
 			for _, id := range hidden {
 				g.causes[id] = at
 			}
-			return parent{i, at != cause}
+			return at, at != cause
 		}
 		hidden = append(hidden, at)
 		at = g.causes[at]
@@ -104,27 +98,26 @@ func (g *graph) parent(cause events.ID, shown map[events.ID]int) parent {
 	for _, id := range hidden {
 		delete(g.causes, id)
 	}
-	return parent{line: free}
+	return events.ID{}, false
 }
 
-// cell draws the lanes at a line, and opens and closes them.
-func (g *graph) cell(line int) string {
-	p := g.parents[line]
-	from, gap := free, free
-	if p.line != free {
-		from = slices.Index(g.lanes, p.line)
+// cell draws the lanes at the next event, and opens and closes them.
+func (g *graph) cell(e *events.Event) string {
+	parent, elided := g.parent(e.Cause)
+	from, gap := -1, -1
+	if !parent.IsZero() {
+		from = slices.Index(g.lanes, parent)
 	}
 	at := g.vacant(from + 1)
-	if p.elided {
+	if elided {
 		gap, at = at, g.vacant(at+1)
 	}
 	var cell strings.Builder
 	for i := range g.lanes {
-		open := g.lanes[i] != free
 		switch {
 		case i == at:
 			cell.WriteByte('*')
-		case i == from && g.effects[p.line] > 1:
+		case i == from && g.effects[parent] > 1:
 			cell.WriteRune('├')
 		case i == from:
 			cell.WriteRune('└')
@@ -132,21 +125,21 @@ func (g *graph) cell(line int) string {
 			cell.WriteRune('…')
 		case from >= 0 && from < i && i < at:
 			cell.WriteRune('┼')
-		case open:
+		case !g.lanes[i].IsZero():
 			cell.WriteRune('│')
 		default:
 			cell.WriteByte(' ')
 		}
 	}
 	if from >= 0 {
-		if g.effects[p.line]--; g.effects[p.line] == 0 {
-			g.lanes[from] = free
+		if g.effects[parent]--; g.effects[parent] <= 0 {
+			g.lanes[from] = events.ID{}
 		}
 	}
-	if g.effects[line] > 0 {
-		g.lanes[at] = line
+	if g.show(e.ID()); g.effects[e.ID()] > 0 {
+		g.lanes[at] = e.ID()
 	}
-	for n := len(g.lanes); n > 0 && g.lanes[n-1] == free; n-- {
+	for n := len(g.lanes); n > 0 && g.lanes[n-1].IsZero(); n-- {
 		g.lanes = g.lanes[:n-1]
 	}
 	return strings.TrimRight(cell.String(), " ")
@@ -154,11 +147,11 @@ func (g *graph) cell(line int) string {
 
 // vacant returns the first free lane from one on, made if there is none.
 func (g *graph) vacant(at int) int {
-	for at < len(g.lanes) && g.lanes[at] != free {
+	for at < len(g.lanes) && !g.lanes[at].IsZero() {
 		at++
 	}
 	for len(g.lanes) <= at {
-		g.lanes = append(g.lanes, free)
+		g.lanes = append(g.lanes, events.ID{})
 	}
 	return at
 }

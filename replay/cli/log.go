@@ -157,10 +157,7 @@ func (a *app) linePrinter(source *replay.Source, f *logFlags, g *graph) linePrin
 		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes) }, t.flush, t.flush}
 	}
 	t := newTable(a.out, a, append([]string{"CAUSES"}, columns...)...)
-	return linePrinter{g.take, nothing, func() error {
-		err := g.draw(func(l *replay.Line, cell string) error { return a.tableLine(t, l, logs, f.changes, cell) })
-		return errors.Join(err, t.flush())
-	}}
+	return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes, g.cell(&l.Event)) }, t.flush, t.flush}
 }
 
 // jsonLines prints all lines as one array.
