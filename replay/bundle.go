@@ -75,6 +75,8 @@ type BundleLog struct {
 	Cluster string `json:"cluster,omitempty"`
 
 	Redacted string `json:"redacted,omitempty"` // fingerprints of the keys, when names were replaced
+
+	Extent *Extent `json:"part,omitempty"` // of a part of a log
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

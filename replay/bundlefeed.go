@@ -389,7 +389,7 @@ func (l *bundled) read(ref *blockRef, b []byte, from uint64, yield func(*Entry, 
 
 // source returns the feed as a source.
 func (l *bundled) source(kind Kind) *Source {
-	s := &Source{Name: l.bundle.name, Kind: kind, node: l.Node, cluster: l.Cluster, redacted: cmp.Or(l.Redacted, l.info.Redacted), feed: l}
+	s := &Source{Name: l.bundle.name, Kind: kind, node: l.Node, cluster: l.Cluster, redacted: cmp.Or(l.Redacted, l.info.Redacted), extent: l.Extent, feed: l}
 	if len(l.logs) > 1 {
 		s.Name += "#" + l.Name
 	}

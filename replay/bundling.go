@@ -38,9 +38,13 @@ func WriteBundle(ctx context.Context, w io.Writer, key []byte, sources ...*Sourc
 	b := newBundleWriter(file, true, BundleInfo{Redacted: out.Redacted})
 	names := make(map[string]bool)
 	for i, s := range sources {
-		l := BundleLog{Name: s.node, Node: s.node, Cluster: s.cluster, Redacted: s.redacted}
-		if part, ok := s.feed.(*bundled); ok {
-			l.Name = part.Name
+		l := BundleLog{Name: s.node, Node: s.node, Cluster: s.cluster, Redacted: s.redacted, Extent: s.extent}
+		whole := s.feed
+		if part, ok := whole.(*part); ok {
+			whole = part.feed
+		}
+		if log, ok := whole.(*bundled); ok {
+			l.Name = log.Name
 		}
 		if redaction != nil {
 			l = redaction.log(l)
@@ -115,16 +119,26 @@ func (out *Bundling) put(ctx context.Context, s *Source, b *bundleWriter, redact
 // beginWithBase writes the state with which a log begins that has no record of
 // it, a checkpoint for example.
 func beginWithBase(ctx context.Context, s *Source, b *bundleWriter, redaction *Redaction) error {
-	state, err := s.feed.base(ctx, 0)
-	if err != nil || len(state.Heads()) == 0 {
-		return nil // damage is told by the entries
+	e := s.opening(ctx)
+	if e == nil {
+		return nil
 	}
-	e := &Entry{Index: max(s.feed.segments()[0].first, 2) - 1, Base: true, Snapshot: state.AppendSnapshot(nil)}
 	if redaction != nil {
+		var err error
 		if e, err = redaction.entry(e); err != nil {
 			return err
 		}
 	}
 	b.add(e)
 	return nil
+}
+
+// opening returns the state with which a log begins as if it were a record of it, nil
+// when it begins with nothing. Damage is told by the entries.
+func (s *Source) opening(ctx context.Context) *Entry {
+	state, err := s.feed.base(ctx, 0)
+	if err != nil || len(state.Heads()) == 0 {
+		return nil
+	}
+	return &Entry{Index: max(s.feed.segments()[0].first, 2) - 1, Base: true, Snapshot: state.AppendSnapshot(nil)}
 }

@@ -70,6 +70,19 @@ func everything() cut { return cut{axis: Known, index: ^uint64(0)} }
 // when the log can have no such point, and wraps ErrBeyond or ErrNotKept when
 // the log does not reach that far.
 func (s *Source) resolve(ctx context.Context, p Point, axis Axis) (cut, error) {
+	c, err := s.place(ctx, p, axis)
+	if err != nil || s.extent == nil {
+		return c, err
+	}
+	heads, err := s.heads(ctx)
+	if err != nil {
+		return c, err
+	}
+	return c, s.extent.holds(p, &c, heads)
+}
+
+// place is resolve for what may be a part of a log.
+func (s *Source) place(ctx context.Context, p Point, axis Axis) (cut, error) {
 	if _, ok := s.feed.(*union); ok {
 		if axis = True; p.kind == pointIndex {
 			return cut{}, &PointError{p.text, "several logs have no common local index; name one LOG"}
@@ -105,7 +118,7 @@ var lastLog = events.LogID(slices.Repeat([]byte{0xff}, len(events.LogID{})))
 // cutIndex resolves @n.
 func (s *Source) cutIndex(ctx context.Context, p Point, axis Axis) (cut, error) {
 	segments := s.feed.segments()
-	if p.n < segments[0].first-1 {
+	if p.n < segments[0].first-1 || s.extent != nil && p.n < s.extent.From {
 		return cut{}, fmt.Errorf("%s: %w: it begins at @%d", p.text, ErrNotKept, segments[0].first)
 	}
 	var last uint64
@@ -165,7 +178,7 @@ func (s *Source) cutBefore(ctx context.Context, p Point, axis Axis) (cut, error)
 		behind += uint64(len(indexes))
 	}
 	if behind == p.n {
-		return s.resolve(ctx, First(), axis)
+		return s.place(ctx, First(), axis)
 	}
 	return cut{}, fmt.Errorf("%s: %w: it keeps %d events", p.text, ErrNotKept, behind)
 }
@@ -271,6 +284,9 @@ func (s *Source) cutReceived(ctx context.Context, p Point) (cut, error) {
 			break
 		}
 		c.index = e.Index
+	}
+	if c.index < segments[0].first && s.Before(ctx) > 0 {
+		return c, fmt.Errorf("%s: %w", p.text, ErrNotKept)
 	}
 	return c, nil
 }

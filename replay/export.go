@@ -30,6 +30,8 @@ type exportHead struct {
 	Cluster string `json:"cluster,omitempty"`
 
 	Redacted string `json:"redacted,omitempty"` // fingerprints of the keys, when names were replaced
+
+	Extent *Extent `json:"part,omitempty"` // of a part of a log
 }
 
 // Export writes a log as JSON lines, from which Import makes the same log
@@ -41,8 +43,13 @@ func Export(ctx context.Context, s *Source, w io.Writer) ([]Damage, error) {
 		return nil, err
 	}
 	x := exporter{w: bufio.NewWriterSize(w, 256<<10), line: Line{Names: names.plain()}}
-	x.json(exportHead{"log", 1, s.node, s.cluster, s.redacted})
+	x.json(exportHead{"log", 1, s.node, s.cluster, s.redacted, s.extent})
+	begun := false
 	for e, err := range s.feed.entries(ctx, 0) {
+		if !begun && err == nil && !e.Base {
+			x.opening(ctx, s)
+		}
+		begun = begun || err == nil
 		if err == nil && e.IsEvent() {
 			err = x.event(e)
 		} else if err == nil {
@@ -58,6 +65,9 @@ func Export(ctx context.Context, s *Source, w io.Writer) ([]Damage, error) {
 		if x.err != nil {
 			break
 		}
+	}
+	if !begun {
+		x.opening(ctx, s)
 	}
 	return x.damage, errors.Join(x.err, x.w.Flush())
 }
@@ -79,6 +89,13 @@ func (x *exporter) event(e *Entry) error {
 	x.buf = append(x.line.AppendJSON(x.buf[:0]), '\n')
 	_, x.err = x.w.Write(x.buf)
 	return nil
+}
+
+// opening writes the state with which a log begins that has no record of it.
+func (x *exporter) opening(ctx context.Context, s *Source) {
+	if e := s.opening(ctx); e != nil {
+		x.snapshot(e)
+	}
 }
 
 func (x *exporter) snapshot(e *Entry) {
@@ -153,6 +170,7 @@ type extra struct {
 	Version int             `json:"v"`
 	Cluster string          `json:"cluster"`
 	Masked  string          `json:"redacted"`
+	Extent  *Extent         `json:"part"`
 	Error   json.RawMessage `json:"error"`
 
 	X int `json:"x"` // ends what splitLine cuts off
@@ -239,7 +257,7 @@ func (i *importer) line(line []byte) error {
 		if i.begun || x.Version != 1 || x.Export != "log" {
 			return errors.New("not the beginning of an export that this version can read")
 		}
-		i.log.Node, i.log.Cluster, i.log.Redacted = x.Node, x.Cluster, x.Masked
+		i.log.Node, i.log.Cluster, i.log.Redacted, i.log.Extent = x.Node, x.Cluster, x.Masked, x.Extent
 		if x.Node != "" {
 			i.log.Name = x.Node
 		}

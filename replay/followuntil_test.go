@@ -54,8 +54,7 @@ func TestFollowUntilEqualsNaivePrefix(t *testing.T) {
 			ids = append(ids, n.entries[i].Event.ID())
 		}
 		for i := range n.entries {
-			for range 2 {
-				kind := r.IntN(6)
+			if kind := r.IntN(16); kind < 6 {
 				text, end := n.place(kind, i, r)
 				name := []string{dir, bundle}[(i+kind)%2]
 				f := &replay.Following{After: events.Vector{}, Until: point(t, text), CaughtUp: func() bool { return false }}

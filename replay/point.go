@@ -176,6 +176,9 @@ func parseVector(text string) (Point, error) {
 // a zero To the end.
 type Range struct{ From, To Point }
 
+// String returns the text of the range.
+func (r Range) String() string { return r.From.text + ".." + r.To.text }
+
 // Range reads "A..B", "A.." or "..B".
 func (g Grammar) Range(text string) (Range, error) {
 	from, to, ok := strings.Cut(text, "..")

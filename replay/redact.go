@@ -328,7 +328,7 @@ func (r *Redaction) log(l BundleLog) BundleLog {
 	if l.Redacted != "" { // replacements were replaced
 		redacted = l.Redacted + "+" + redacted
 	}
-	return BundleLog{Name: r.node(l.Name), Node: r.node(l.Node), Cluster: r.name("cluster", l.Cluster), Redacted: redacted}
+	return BundleLog{Name: r.node(l.Name), Node: r.node(l.Node), Cluster: r.name("cluster", l.Cluster), Redacted: redacted, Extent: l.Extent}
 }
 
 // name replaces a name of some kind.

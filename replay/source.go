@@ -17,8 +17,9 @@ type Source struct {
 	Name string // as it was given to Open
 	Kind Kind
 
-	node, cluster string // of its identity; "" when not known
-	redacted      string // fingerprint of the key with which names were replaced
+	node, cluster string  // of its identity; "" when not known
+	redacted      string  // fingerprint of the key with which names were replaced
+	extent        *Extent // of a part of a log
 
 	checkpoint func() ([]byte, error) // reads the file beside the log; nil when there can be none
 	feed       feed
@@ -52,6 +53,30 @@ func (s *Source) Before(ctx context.Context) (n uint64) {
 		n = stoodFor(state)
 	}
 	return n
+}
+
+// Lacks reports whether events that came before those that this log can show may
+// lie in the range and behind the limit of a query.
+func (s *Source) Lacks(ctx context.Context, q *Query) bool {
+	m, err := s.marksAt(ctx, 0)
+	if err != nil || len(m) == 0 {
+		return false
+	}
+	for i, p := range [...]Point{q.Range.From, q.Since} {
+		var c cut
+		switch {
+		case p.IsZero():
+			continue
+		case i == 0:
+			c, err = s.resolve(ctx, p, q.Axis)
+		default:
+			c, err = s.resolveBefore(ctx, p, q.Axis)
+		}
+		if err == nil && (c.known() || c.coversMarks(m)) {
+			return false
+		}
+	}
+	return true
 }
 
 // stoodFor returns how many events led to a state.

@@ -55,9 +55,7 @@ func (a *app) runBisect(words []string, f *filterFlags) error {
 	if len(b.Flips) == 0 {
 		a.code = exitNo
 	}
-	if q.Range.From.IsZero() && q.Since.IsZero() {
-		a.notKept(source, len(b.Flips))
-	}
+	a.notKept(source, &q, len(b.Flips))
 	return a.printBisection(b, source.Name)
 }
 

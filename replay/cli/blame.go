@@ -75,8 +75,8 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 		return err
 	}
 	defer a.allDamaged(b.Damage)
-	if f.history && f.since == "" && (f.limit == 0 || len(b.History) < f.limit) {
-		a.notKept(source, len(b.History))
+	if f.history && (f.limit == 0 || len(b.History) < f.limit) {
+		a.notKept(source, &q, len(b.History))
 	}
 	if f.history && len(b.History) == 0 && a.code == exitYes {
 		a.note("nothing of the history began in that span")

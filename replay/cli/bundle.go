@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 // bundleFlags are the flags of bundle.
 type bundleFlags struct {
+	filterFlags
 	to     string
 	redact bool
 	key    string
@@ -23,9 +25,10 @@ type bundleFlags struct {
 func (a *app) bundleCommand() *cobra.Command {
 	var f bundleFlags
 	cmd := &cobra.Command{
-		Use:   "bundle LOG... -o FILE",
+		Use:   "bundle LOG... [A..B] -o FILE",
 		Short: "Put the logs of several nodes into one file",
 		Long: `Every command reads the file as it reads the logs: all of it, or one log as FILE#n1.
+A..B, --since and --until take a part of each log, as export does.
 
 --redact replaces the names of nodes, zones, hosts, operators, keys and application types, the words of
 reasons that are not ClusterKit's own, and all values. Equal names get equal replacements; numbers, ports,
@@ -33,9 +36,10 @@ times and log ids (a time and random bits) stay. Events are sealed anew, so that
 broken stays broken. Bundles that are to be compared or merged with each other need one --redact-key.`,
 		Example: `  clusterkit-replay bundle data/n1 data/n2 data/n3 -o incident.bundle
   clusterkit-replay bundle data/* -o incident.bundle --redact     for somebody who may not know the names
-  clusterkit-replay log incident.bundle                             read it like any log`,
+  clusterkit-replay bundle data/* -o incident.bundle --since -1h    of the last hour alone`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runBundle(&f, words) },
 	}
+	f.addPart(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.to, "output", "o", "", "the `file` to write, which must not exist; - for standard output")
 	flags.BoolVar(&f.redact, "redact", false, "replace names, consistently")
@@ -44,7 +48,7 @@ broken stays broken. Bundles that are to be compared or merged with each other n
 }
 
 func (a *app) runBundle(f *bundleFlags, words []string) error {
-	args, err := a.classify(words, (*arguments).onlyLogs)
+	args, q, err := a.partQuery(&f.filterFlags, words)
 	if err != nil {
 		return err
 	}
@@ -60,6 +64,9 @@ func (a *app) runBundle(f *bundleFlags, words []string) error {
 		return err
 	}
 	defer closeAll(sources)
+	if err := a.parts(sources, q); err != nil {
+		return err
+	}
 	var b *replay.Bundling
 	err = a.writeNew(f.to, func(w io.Writer) error {
 		b, err = replay.WriteBundle(a.ctx, w, key, sources...)
@@ -133,15 +140,52 @@ func (a *app) writeNew(to string, do func(io.Writer) error) error {
 	return err
 }
 
+// addPart adds the flags that choose a part of a log.
+func (f *filterFlags) addPart(cmd *cobra.Command) {
+	f.addSpan(cmd)
+	f.addAxis(cmd)
+}
+
+// partQuery reads the words and flags of a command that takes a part of a log.
+func (a *app) partQuery(f *filterFlags, words []string) (arguments, replay.Query, error) {
+	args, err := a.classify(words, (*arguments).onlyRanges)
+	if err != nil {
+		return args, replay.Query{}, err
+	}
+	q, err := a.query(f, &args)
+	return args, q, err
+}
+
+// parts puts the parts that a query asks for in the place of the logs.
+func (a *app) parts(sources []*replay.Source, q replay.Query) error {
+	for _, p := range []replay.Point{q.Range.From, q.Range.To, q.Since, q.Until} {
+		if len(sources) > 1 && strings.HasPrefix(p.String(), "@") {
+			return usagef("%s is a local index, which means something else in each log; of several, name an event, a vector or a time", p)
+		}
+	}
+	for i, s := range sources {
+		p, err := s.Part(a.ctx, q)
+		if err != nil {
+			return err
+		}
+		sources[i] = p
+	}
+	return nil
+}
+
 func (a *app) exportCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "export [LOG]",
-		Short: "Print a whole log as JSON lines, from which import makes it again",
+	var f filterFlags
+	cmd := &cobra.Command{
+		Use:   "export [LOG] [A..B]",
+		Short: "Print a log, or a part of it, as JSON lines from which import makes it again",
+		Long: `A part is the stretch of the log that answers what lies within A..B as the log does, with the state
+before it; on the axis true, where news come late, it holds what came in between too. Of what lies outside,
+commands say that it is not kept, exit 5. What other filters choose has gaps: log -o jsonl prints that.`,
 		Example: `  clusterkit-replay export data/n1 > n1.jsonl          everything, in local order
-  clusterkit-replay export incident.bundle#n2 | jq .   one log of a bundle
+  clusterkit-replay export data/n1 14:00..14:10 | clusterkit-replay import -o ten.bundle
   clusterkit-replay export data/n1 | ssh host clusterkit-replay verify -`,
 		RunE: func(_ *cobra.Command, words []string) error {
-			args, err := a.classify(words, (*arguments).onlyLogs)
+			args, q, err := a.partQuery(&f, words)
 			if err != nil {
 				return err
 			}
@@ -150,11 +194,17 @@ func (a *app) exportCommand() *cobra.Command {
 				return err
 			}
 			defer source.Close()
-			damage, err := replay.Export(a.ctx, source, a.out)
+			one := []*replay.Source{source}
+			if err := a.parts(one, q); err != nil {
+				return err
+			}
+			damage, err := replay.Export(a.ctx, one[0], a.out)
 			a.allDamaged(damage)
 			return err
 		},
 	}
+	f.addPart(cmd)
+	return cmd
 }
 
 func (a *app) importCommand() *cobra.Command {

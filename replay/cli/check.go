@@ -61,9 +61,7 @@ func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error
 	case replay.Skip:
 		a.code = exitUnknown
 	}
-	if q.Range.From.IsZero() && q.Since.IsZero() {
-		a.notKept(source, int(c.Events))
-	}
+	a.notKept(source, &q, int(c.Events))
 	defer a.allDamaged(c.Damage)
 	return a.printCheckup(c, &q)
 }

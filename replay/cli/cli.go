@@ -210,14 +210,14 @@ func (a *app) allDamaged(all []replay.Damage) {
 	}
 }
 
-// notKept says so when events came before those that a log can show. looked is
-// how many events the answer rests on: when there were none, there is no
-// evidence for it.
-func (a *app) notKept(source *replay.Source, looked int) {
-	n := source.Before(a.ctx)
-	if n == 0 {
+// notKept says so when events that came before those that a log can show may lie in
+// what was asked for. looked is how many events the answer rests on: when there were
+// none, there is no evidence for it.
+func (a *app) notKept(source *replay.Source, q *replay.Query, looked int) {
+	if !source.Lacks(a.ctx, q) {
 		return
 	}
+	n := source.Before(a.ctx)
 	a.note("%s came before and cannot be shown: only the state they led to is kept", replay.Count(n, "event"))
 	if looked == 0 && a.code < exitDamaged {
 		a.code = exitUnknown
@@ -251,6 +251,9 @@ func (a *app) openLogs(name string) (all []*replay.Source, err error) {
 	}
 	for _, s := range all {
 		s.Use(a.registry)
+		if x := s.Extent(); x != nil {
+			a.note("%s is a part of a log: %s", s.Name, x)
+		}
 	}
 	return all, err
 }

@@ -96,11 +96,10 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	return p.end()
 }
 
-// logNotKept says so when a log was to be shown from the beginning, and that is
-// not there.
+// logNotKept says so when more was to be shown than is there.
 func (a *app) logNotKept(source *replay.Source, q *replay.Query, lines int) {
-	if q.Range.From.IsZero() && q.Since.IsZero() && (q.Limit == 0 || lines < q.Limit) {
-		a.notKept(source, lines)
+	if q.Limit == 0 || lines < q.Limit {
+		a.notKept(source, q, lines)
 	}
 }
 

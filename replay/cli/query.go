@@ -18,6 +18,8 @@ import (
 //	timeline       x      x           x                      x
 //	follow         x      x           x      x            (known)
 //	blame                 x                  x      x        x      of --history
+//	bundle                x                                  x      of each log
+//	export                x                                  x
 //
 // The others answer for one point, or for all there is: where they choose, it is
 // with --node and --partition.
@@ -99,6 +101,13 @@ func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
 		return q, usagef("two ranges")
 	case len(args.ranges) == 1:
 		q.Range = args.ranges[0]
+	}
+	for _, ends := range [][2]replay.Point{{q.Range.From, q.Range.To}, {q.Since, q.Until}} {
+		from, isTime := ends[0].Time()
+		to, areTimes := ends[1].Time()
+		if isTime && areTimes && to.Before(from) {
+			return q, usagef("%s is after %s: nothing lies between them", ends[0], ends[1])
+		}
 	}
 	return q, nil
 }

@@ -14,7 +14,7 @@ func TestFilterFlags(t *testing.T) {
 	known := map[string]string{
 		"log": events + " limit reverse", "stats": strings.ReplaceAll(events, "axis", "limit"), "bisect": events + " limit reverse", "timeline": events,
 		"check": strings.ReplaceAll(events, "axis", "limit reverse"), "follow": "type node origin partition actor since until where limit",
-		"state": "node partition axis", "diff": "node partition axis", "blame": "since until axis limit reverse", "whatif": "axis",
+		"state": "node partition axis", "diff": "node partition axis", "blame": "since until axis limit reverse", "whatif": "axis", "bundle": "since until axis", "export": "since until axis",
 	}
 	values := map[string]string{"type": "Node*", "node": "n1", "origin": "n1", "partition": "1", "actor": "n1", "since": "first", "until": "head",
 		"where": "true", "axis": "true", "limit": "1"}

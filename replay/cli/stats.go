@@ -52,9 +52,7 @@ func (a *app) runStats(f *filterFlags, by string, words []string) error {
 	}
 	defer a.allDamaged(s.Damage)
 	a.noteWhere(q.Where)
-	if q.Range.From.IsZero() && q.Since.IsZero() {
-		a.notKept(source, int(s.Events))
-	}
+	a.notKept(source, &q, int(s.Events))
 	switch a.format {
 	case "json":
 		return a.json(s)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,10 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	name, _, _ = strings.Cut(name, "=")
+	if chooses := []string{"type", "node", "origin", "partition", "actor", "where", "limit", "reverse"}; slices.Contains(chooses, name) &&
+		(cmd.Name() == "export" || cmd.Name() == "bundle") {
+		return usagef("%s has no flag --%s: chosen events have gaps and are no log; log -o jsonl prints them, and import reads that", cmd.Name(), name)
+	}
 	return usagef("%s has no flag --%s%s", cmd.Name(), name, nearest(name, names, "--"))
 }
 
