@@ -117,6 +117,9 @@ func (s *Source) Part(ctx context.Context, q Query) (*Source, error) {
 func (s *Source) namedBy(ctx context.Context, q *Query) (uint64, error) {
 	first := ^uint64(0)
 	for _, p := range [...]Point{q.Range.From, q.Range.To, q.Since, q.Until} {
+		if p.kind == pointIndex && q.Axis == True { // it stands for an event, too
+			first = min(first, p.n)
+		}
 		if p.kind != pointEvent {
 			continue
 		}
