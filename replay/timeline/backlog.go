@@ -9,15 +9,17 @@ type backlog []missing
 
 // missing is the backlog of one log.
 type missing struct {
-	due   times // when events that are missing will be learnt
-	never int   // events that are not learnt within the logs
+	due   times         // when events that are missing will be learnt; each once
+	at    map[int64]int // how many will be then: what was missed long comes all at once
+	under int           // how many are under way
+	never int           // events that are not learnt within the logs
 	curve *Curve
 }
 
 func newBacklog(n int) backlog {
 	b := make(backlog, n)
 	for i := range b {
-		b[i].curve = new(Curve)
+		b[i].at, b[i].curve = make(map[int64]int), new(Curve)
 	}
 	return b
 }
@@ -31,7 +33,10 @@ func (b backlog) event(t *Timeline, now int64, learnt []int64) {
 		case learnt[i] < 0:
 			m.never++
 		case learnt[i] > 0 && at > now:
-			heap.Push(&m.due, at)
+			if m.under++; m.at[at] == 0 {
+				heap.Push(&m.due, at)
+			}
+			m.at[at]++
 		default:
 			continue
 		}
@@ -42,15 +47,14 @@ func (b backlog) event(t *Timeline, now int64, learnt []int64) {
 // until lets time pass.
 func (m *missing) until(now int64) {
 	for len(m.due) > 0 && m.due[0] <= now {
-		at := m.due[0]
-		for len(m.due) > 0 && m.due[0] == at {
-			heap.Pop(&m.due)
-		}
+		at := heap.Pop(&m.due).(int64)
+		m.under -= m.at[at]
+		delete(m.at, at)
 		m.curve.add(at, m.missing())
 	}
 }
 
-func (m *missing) missing() int32 { return int32(len(m.due) + m.never) }
+func (m *missing) missing() int32 { return int32(m.under + m.never) }
 
 // finish lets everything arrive that is under way, later than the last event
 // if need be.
