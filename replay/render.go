@@ -26,7 +26,7 @@ func (s *Source) Render(ctx context.Context, q Query, format func(b []byte, l *L
 			return
 		}
 		w.backward = q.Reverse
-		r := renderer{window: w, format: format, order: make(chan *block, 8), work: make(chan *block, 8), free: make(chan *block, 16)}
+		r := renderer{window: w, format: format, order: make(chan *block, 4), work: make(chan *block, 4), free: make(chan *block, 8)}
 		r.run(ctx, yield)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 )
@@ -22,6 +23,9 @@ import (
 // It is here and not in package replay because the library itself imports that,
 // and whoever embeds the library should not have to link a command line.
 func Program(r replay.Registry) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(60) // most of what is held goes at once, and memory is for others
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := Run(ctx, r, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
