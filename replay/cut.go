@@ -218,7 +218,7 @@ func (s *Source) eventID(ctx context.Context, p Point) (events.ID, error) {
 	case damage != nil: // which may be why the name is not known
 		return events.ID{}, fmt.Errorf("%s: %w: %w", p.text, err, damage)
 	}
-	return events.ID{}, &PointError{p.text, err.Error()}
+	return events.ID{}, &PointError{p.text, err.Error() + norTime(p.name)}
 }
 
 // damaged returns the first damage of the log, if there is any. It reads all

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -76,9 +77,38 @@ func openDirectory(path string) (*directory, error) {
 		d.list = append(d.list, segment{first: s.First, file: d.name(s.File)})
 	}
 	if len(d.list) == 0 {
+		if err := d.noLog(); err != nil {
+			return nil, err
+		}
 		d.list = []segment{{first: 1, file: path}}
 	}
 	return d, nil
+}
+
+// noLog says so when a directory without segments is no log: not even one in which
+// nothing was written yet.
+func (d *directory) noLog() error {
+	is := func(name string) bool {
+		_, err := os.Stat(filepath.Join(d.path, name))
+		return err == nil
+	}
+	if is("wal") || filepath.Base(d.abs) == "wal" {
+		return nil
+	}
+	if is("MANIFEST") || is("identity.json") {
+		return &Damage{File: filepath.Join(d.path, "wal"), Reason: "the directory is missing"}
+	}
+	inside, err := filepath.Glob(filepath.Join(d.path, "*", "wal"))
+	for i := range inside {
+		inside[i] = filepath.Dir(inside[i])
+	}
+	switch {
+	case err != nil || len(inside) == 0:
+		return errors.New("there is no log in this directory")
+	case len(inside) > 3:
+		inside = append(inside[:3], "...")
+	}
+	return fmt.Errorf("there is no log in this directory, but in %s", strings.Join(inside, ", "))
 }
 
 func (d *directory) segments() []segment { return d.list }

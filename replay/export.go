@@ -136,10 +136,14 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 // Import reads JSON lines, as Export writes them, and writes a bundle that
 // holds their log. An error of a line is a *LineError; what was written until
-// then is of no use.
+// then is of no use. It wraps ErrEmpty when there is no line at all.
 func Import(ctx context.Context, name string, r io.Reader, w io.Writer) error {
+	lines := bufio.NewReader(r)
+	if _, err := lines.Peek(1); err == io.EOF {
+		return fmt.Errorf("read %s: %w: there is no line", name, ErrEmpty)
+	}
 	b := newBundleWriter(w, true, BundleInfo{})
-	if err := importLines(ctx, name, r, b, false); err != nil {
+	if err := importLines(ctx, name, lines, b, false); err != nil {
 		return err
 	}
 	return b.close()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -163,6 +164,9 @@ func openCheckpoint(f *os.File, name string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("open %s: %w: the file is empty", name, ErrEmpty)
+	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("open %s: %s is too large for a checkpoint", name, Size(info.Size()))
 	}
@@ -176,7 +180,10 @@ func openCheckpoint(f *os.File, name string) (*Source, error) {
 func checkpointSource(b []byte, name string) (*Source, error) {
 	c, err := projection.DecodeCheckpoint(b)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: it is no log, bundle, JSON lines or checkpoint: %w", name, err)
+		if parent := filepath.Dir(name); filepath.Base(parent) == "wal" {
+			return nil, fmt.Errorf("open %s: it is a file of a log; name the directory %s", name, filepath.Dir(parent))
+		}
+		return nil, fmt.Errorf("open %s: it is no bundle, no JSON lines and no checkpoint (%w)", name, err)
 	}
 	return &Source{Name: name, Kind: KindCheckpoint, cluster: c.State.Cluster().Name,
 		feed: &memory{name: name, start: c.State, from: c.Index + 1}}, nil

@@ -142,10 +142,10 @@ func parseEvent(text string) (Point, error) {
 	if err != nil {
 		return Point{}, err
 	}
-	if seq == 0 {
-		return Point{}, fmt.Errorf("sequences begin at 1")
-	}
 	name := text[:i]
+	if seq == 0 {
+		return Point{}, fmt.Errorf("sequences begin at 1%s", norTime(name))
+	}
 	if _, err := events.ParseLogID(name); err != nil {
 		node, _, _ := strings.Cut(name, "#")
 		if err := events.CheckNodeID(node); err != nil {
@@ -153,6 +153,14 @@ func parseEvent(text string) (Point, error) {
 		}
 	}
 	return Point{kind: pointEvent, name: name, n: seq}, nil
+}
+
+// norTime says of what looks like the hour of a time that it is none.
+func norTime(name string) string {
+	if _, err := number(name); err != nil || len(name) > 2 {
+		return ""
+	}
+	return "; nor is it a time of day"
 }
 
 func parseVector(text string) (Point, error) {

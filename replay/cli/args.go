@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -88,7 +89,7 @@ func (args *arguments) noSubject() error {
 // meant to be one.
 func unreadable(word string) error {
 	_, err := os.Stat(word)
-	if err != nil && strings.ContainsAny(word, "/.") {
+	if err != nil && (!errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(word, "/.")) {
 		return err
 	}
 	return usagef("%q is neither a log that exists nor a point", word)

@@ -26,7 +26,7 @@ func (a *app) blameCommand() *cobra.Command {
 Without any of these only what the answer needs is read, from the end back: older damage is not met, verify finds it.`,
 		Example: `  clusterkit-replay blame partition/17 data/n1 --why        why has it these owners
   clusterkit-replay blame node/n3 data/n1 --history         when was it alive, suspected, failed
-  clusterkit-replay blame value/greeting --at -1h           who had set it an hour ago`,
+  clusterkit-replay blame value/greeting data/n1 --at -1h     who had set it an hour ago`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runBlame(&f, words) },
 	}
 	f.addSpan(cmd)
@@ -75,7 +75,7 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 		return err
 	}
 	defer a.allDamaged(b.Damage)
-	if f.history && (f.limit == 0 || len(b.History) < f.limit) {
+	if f.history && (f.limit == 0 || len(b.History) < int(f.limit)) {
 		a.notKept(source, &q, len(b.History))
 	}
 	if f.history && len(b.History) == 0 && a.code == exitYes {

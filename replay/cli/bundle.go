@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,11 +124,11 @@ func (a *app) writeNew(to string, do func(io.Writer) error) error {
 		return do(a.out)
 	}
 	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s exists", to)
+		return fmt.Errorf("%s exists, and is not overwritten", to)
 	}
 	f, err := os.CreateTemp(filepath.Dir(to), ".bundle-*")
 	if err != nil {
-		return err
+		return cannotWrite(to, err)
 	}
 	w := bufio.NewWriter(f)
 	err = errors.Join(do(w), w.Flush(), f.Chmod(0o644), f.Sync(), f.Close())
@@ -171,6 +172,15 @@ func (a *app) parts(sources []*replay.Source, q replay.Query) error {
 		sources[i] = p
 	}
 	return nil
+}
+
+// cannotWrite names the file that is wanted, and not the temporary one in which it is made.
+func cannotWrite(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("write %s: %w", name, err)
 }
 
 func (a *app) exportCommand() *cobra.Command {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Run is [Main] for a program that knows event types of an application.
@@ -40,7 +41,7 @@ func Run(ctx context.Context, r replay.Registry, args []string, stdin io.Reader,
 	root.SetIn(stdin)
 	root.SetOut(a.out)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if flushErr := a.out.Flush(); err == nil && flushErr != nil {
 		err = fmt.Errorf("write: %w", flushErr)
 	}
@@ -52,7 +53,7 @@ func Run(ctx context.Context, r replay.Registry, args []string, stdin io.Reader,
 	}
 	code := exitCode(err)
 	if code != exitYes && code != exitInterrupted {
-		a.complain(root, err, code)
+		a.complain(cmd, err, code)
 	}
 	return max(code, a.code)
 }
@@ -94,7 +95,7 @@ Points:  first  head  head~20  @1234 (local index)  n2:77 (node:sequence)  n1:9,
          2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now         Ranges:  A..B  A..  ..B
 Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough evidence`,
 		SilenceErrors: true, SilenceUsage: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.prepare() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cmp.Or(noneEmpty(cmd), a.prepare()) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no command %q%s", args[0], suggestion(cmd, args[0]))
@@ -117,6 +118,13 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 		a.blameCommand(), a.showCommand(), a.bisectCommand(), a.statsCommand(), a.checkCommand(),
 		a.whatifCommand(), a.bundleCommand(), a.exportCommand(), a.importCommand(), a.timelineCommand(),
 		a.followCommand(), a.repairCommand(), a.completionCommand(), a.manCommand())
+	root.SetHelpCommand(&cobra.Command{Use: "help [COMMAND]", Hidden: true, RunE: func(_ *cobra.Command, words []string) error {
+		about, rest, err := root.Find(words)
+		if err != nil || len(rest) > 0 {
+			return usagef("there is no command %q%s", words[0], suggestion(root, words[0]))
+		}
+		return about.Help()
+	}})
 	root.CompletionOptions.DisableDefaultCmd = true // ours is in the same words as the rest
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
 	for _, cmd := range root.Commands() {
@@ -144,6 +152,16 @@ Flags:
 Flags of every command:
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
 {{end}}`
+
+// noneEmpty refuses flags without a value, as a variable leaves them that was not set.
+func noneEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if text := f.Value.String(); text == "" || text == "[]" || text == `[""]` {
+			err = usagef("--%s is empty", f.Name)
+		}
+	})
+	return err
+}
 
 // prepare reads the flags that all commands share.
 func (a *app) prepare() error {
@@ -178,15 +196,15 @@ func (a *app) prepare() error {
 }
 
 // complain prints the error that ended the command.
-func (a *app) complain(root *cobra.Command, err error, code int) {
+func (a *app) complain(cmd *cobra.Command, err error, code int) {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(a.errs, "%s: %s\n", root.Name(), line)
+		fmt.Fprintf(a.errs, "%s: %s\n", cmd.Root().Name(), line)
 	}
 	if errors.Is(err, replay.ErrUnauthorized) {
 		fmt.Fprintf(a.errs, "give it with --token-file or $%s; transport.ReadToken(secret, cluster) makes it\n", tokenVariable)
 	}
 	if code == exitUsage {
-		fmt.Fprintf(a.errs, "see %s --help\n", root.Name())
+		fmt.Fprintf(a.errs, "see %s --help\n", cmd.CommandPath())
 	}
 }
 

@@ -43,7 +43,7 @@ already, or of the current directory.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(a.out)
 			}
-			return usagef("completion of %q%s", words[0], nearest(words[0], shells, ""))
+			return usagef("there is no completion for %q, but for %s%s", words[0], strings.Join(shells, ", "), nearest(words[0], shells, ""))
 		},
 	}
 }

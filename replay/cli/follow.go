@@ -200,9 +200,12 @@ func (w *follower) save() error {
 	if w.f.cursor == "" || cursor == w.saved {
 		return nil
 	}
+	if w.err != nil {
+		return nil // it was told why not
+	}
 	f, err := os.CreateTemp(filepath.Dir(w.f.cursor), ".cursor-*")
 	if err != nil {
-		return err
+		return cannotWrite(w.f.cursor, err)
 	}
 	_, err = f.WriteString(cursor + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
@@ -211,7 +214,7 @@ func (w *follower) save() error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return fmt.Errorf("cursor: %w", err)
+		return cannotWrite(w.f.cursor, err)
 	}
 	w.saved = cursor
 	return nil

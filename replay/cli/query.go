@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -28,7 +30,7 @@ type filterFlags struct {
 	partitions                    string
 	since, until                  string
 	where, axis                   string
-	limit                         int
+	limit                         count
 	reverse                       bool
 }
 
@@ -59,7 +61,23 @@ func (f *filterFlags) addOrder(cmd *cobra.Command, limited string) {
 }
 
 func (f *filterFlags) addLimit(cmd *cobra.Command, usage string) {
-	cmd.Flags().IntVarP(&f.limit, "limit", "n", 0, usage)
+	cmd.Flags().VarP(&f.limit, "limit", "n", usage)
+}
+
+// count is a flag that says how many: 0 when it is not given.
+type count int
+
+func (n *count) String() string { return strconv.Itoa(int(*n)) }
+
+func (n *count) Type() string { return "int" }
+
+func (n *count) Set(text string) error {
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 {
+		return errors.New("want a number from 1")
+	}
+	*n = count(value)
+	return nil
 }
 
 func (f *filterFlags) addAxis(cmd *cobra.Command) { addAxis(cmd, &f.axis) }
@@ -70,11 +88,8 @@ func addAxis(cmd *cobra.Command, axis *string) {
 
 // query turns the flags into a query.
 func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
-	q := replay.Query{Limit: f.limit, Reverse: f.reverse}
+	q := replay.Query{Limit: int(f.limit), Reverse: f.reverse}
 	q.Filter = replay.Filter{Types: f.types, Nodes: f.nodes, Origins: f.origins, Actors: f.actors}
-	if f.limit < 0 {
-		return q, usagef("-n %d: want a number from 1", f.limit)
-	}
 	if err := q.Filter.Check(); err != nil {
 		return q, &usageError{err}
 	}
@@ -98,7 +113,7 @@ func (a *app) query(f *filterFlags, args *arguments) (replay.Query, error) {
 	}
 	switch {
 	case len(args.ranges) > 1:
-		return q, usagef("two ranges")
+		return q, usagef("two ranges, %s and %s: want one", args.ranges[0], args.ranges[1])
 	case len(args.ranges) == 1:
 		q.Range = args.ranges[0]
 	}

@@ -77,7 +77,12 @@ func (a *app) runState(f *stateFlags, words []string) error {
 		b, err := projection.EncodeCheckpoint(m.State, m.Index)
 		return errors.Join(err, a.write(b))
 	}
-	return a.printState(m, chosenState(m, f.nodes, partitions), f.partitions != "" || len(f.nodes) > 0)
+	chosen, partly := chosenState(m, f.nodes, partitions), f.partitions != "" || len(f.nodes) > 0
+	if partly && len(chosen.nodes)+len(chosen.partitions) == 0 {
+		a.note("there is no such node or partition at %s", m.Point)
+		a.code = exitNo
+	}
+	return a.printState(m, chosen, partly)
 }
 
 // onePoint returns the point of a flag, or the only one among the words.

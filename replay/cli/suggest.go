@@ -20,9 +20,20 @@ func suggestion(cmd *cobra.Command, word string) string {
 // flagError explains a mistake in the flags, with the nearest name.
 func (a *app) flagError(cmd *cobra.Command, err error) error {
 	text := err.Error()
+	if word, ok := strings.CutPrefix(text, "unknown shorthand flag: "); ok {
+		_, word, _ = strings.Cut(word, " in ")
+		if word[1] >= '0' && word[1] <= '9' {
+			return usagef("%s is no flag, and no time ago: that has a unit, ms, s, m, h or d, as in -15m", word)
+		}
+		return usagef("%s has no flag %s", cmd.Name(), word)
+	}
 	name, ok := strings.CutPrefix(text, "unknown flag: --")
 	if !ok {
-		return &usageError{err}
+		text, _, number := strings.Cut(text, ": strconv.")
+		if text = strings.ReplaceAll(text, `"now-`, `"-`); number { // as it was written
+			text += ": want a number"
+		}
+		return usagef("%s", text)
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })

@@ -138,7 +138,7 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
-		return fmt.Errorf("write: %w", err)
+		return cannotWrite(name, err)
 	}
 	defer func() {
 		if err != nil {

@@ -54,6 +54,9 @@ func (f *whatifFlags) change() (coordination.Change, error) {
 	}
 	for _, text := range f.join {
 		id, rest, _ := strings.Cut(text, ",")
+		if id == "" {
+			return c, usagef("--join %q: want the name of a node first", text)
+		}
 		n := placement.Node{ID: id, Weight: 1}
 		for rest != "" {
 			var part string
