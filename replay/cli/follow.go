@@ -139,16 +139,15 @@ func (w *follower) begin(name string, q replay.Query) error {
 
 func (w *follower) follow(name string) error {
 	w.following.CaughtUp = w.atEnd
-	var p linePrinter
+	print := func(l *replay.Line) error { return w.write(append(l.AppendJSON(nil), '\n')) }
+	end := func() error { return nil }
 	if w.format == "table" {
 		t := newTable(w.out, w.app, ">INDEX", w.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT")
-		p = linePrinter{func(l *replay.Line) error { return w.tableLine(t, l, 0, false) }, t.flush, t.flush}
+		print, end = func(l *replay.Line) error { return t.row(w.tableCells(l, 0)...) }, t.flush
 		w.following.CaughtUp = func() bool {
 			w.err = errors.Join(w.err, t.flush())
 			return w.atEnd()
 		}
-	} else {
-		p = linePrinter{print: func(l *replay.Line) error { return w.write(append(l.AppendJSON(nil), '\n')) }, end: func() error { return nil }}
 	}
 	lines := 0
 	for line, err := range replay.Follow(w.ctx, name, &w.following) {
@@ -165,13 +164,13 @@ func (w *follower) follow(name string) error {
 		case err == nil && len(w.run) > 0:
 			err = w.execute(line)
 		case err == nil:
-			err = p.print(line)
+			err = print(line)
 		}
 		if err != nil {
 			return errors.Join(err, w.err)
 		}
 	}
-	if err := errors.Join(p.end(), w.err, w.ctx.Err()); err != nil || w.f.until == "" {
+	if err := errors.Join(end(), w.err, w.ctx.Err()); err != nil || w.f.until == "" {
 		return err
 	}
 	if lines == 0 && !w.caughtUp && !w.f.once {

@@ -29,10 +29,10 @@ type graph struct {
 	lanes   []events.ID             // whose effects branch off there; zero when free
 }
 
-// learn reads what caused what among all events of the range that q asks for,
+// newGraph reads what caused what among all events of the range that q asks for,
 // also those that its filters hide. Damage is told when the lines are drawn.
-func (g *graph) learn(a *app, source *replay.Source, q replay.Query) error {
-	g.causes, g.shown, g.effects = make(map[events.ID]events.ID), make(map[events.ID]bool), make(map[events.ID]int)
+func newGraph(a *app, source *replay.Source, q replay.Query) (*graph, error) {
+	g := &graph{causes: make(map[events.ID]events.ID), shown: make(map[events.ID]bool), effects: make(map[events.ID]int)}
 	all := replay.Query{Range: q.Range, Since: q.Since, Until: q.Until, Axis: q.Axis}
 	err := each(a, source, all, func(e *events.Event) {
 		if !e.Cause.IsZero() {
@@ -47,11 +47,11 @@ func (g *graph) learn(a *app, source *replay.Source, q replay.Query) error {
 		})
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	q.Changes = false
 	drawn := graph{causes: maps.Clone(g.causes), shown: maps.Clone(g.shown)} // as it will be drawn
-	return each(a, source, q, func(e *events.Event) {
+	return g, each(a, source, q, func(e *events.Event) {
 		if parent, _ := drawn.parent(e.Cause); !parent.IsZero() {
 			g.effects[parent]++
 		}

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"strconv"
 	"strings"
 
-	"github.com/skshohagmiah/clusterkit/events"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/spf13/cobra"
 )
@@ -61,31 +59,34 @@ func (a *app) runLog(f *logFlags, words []string) error {
 	if !a.terminal { // where the events themselves show how far it is
 		defer a.watch("log", source).end()
 	}
-	if a.format == "jsonl" {
-		return a.renderLog(source, q)
-	}
-	var g graph
+	var g *graph
 	if f.graph {
-		if err := g.learn(a, source, q); err != nil {
+		if g, err = newGraph(a, source, q); err != nil {
 			return err
 		}
 	}
+	w := a.lineWriter(source, f, g)
+	blocks := source.Render(a.ctx, q, w.format)
+	if f.graph {
+		blocks = oneByOne(source.Log(a.ctx, q), w.format)
+	}
 	lines := 0
-	p := a.linePrinter(source, f, &g)
-	for line, err := range source.Log(a.ctx, q) {
+	for b, err := range blocks {
 		var damage *replay.Damage
 		if errors.As(err, &damage) {
-			if err := p.flush(); err != nil {
+			if err := w.flush(); err != nil {
 				return err
 			}
 			a.damaged(damage)
 			continue
 		}
-		if lines++; err == nil {
-			err = p.print(line)
+		if err == nil {
+			var n int
+			n, err = w.print(b)
+			lines += n
 		}
 		if err != nil {
-			return errors.Join(err, p.end())
+			return errors.Join(err, w.end())
 		}
 	}
 	a.noteWhere(q.Where)
@@ -93,7 +94,7 @@ func (a *app) runLog(f *logFlags, words []string) error {
 		a.note("no event matches")
 	}
 	a.logNotKept(source, &q, lines)
-	return p.end()
+	return w.end()
 }
 
 // logNotKept says so when more was to be shown than is there.
@@ -101,97 +102,6 @@ func (a *app) logNotKept(source *replay.Source, q *replay.Query, lines int) {
 	if q.Limit == 0 || lines < q.Limit {
 		a.notKept(source, q, lines)
 	}
-}
-
-// renderLog prints a log as JSON lines, which are the same in any order of
-// making them.
-func (a *app) renderLog(source *replay.Source, q replay.Query) error {
-	lines := 0
-	for b, err := range source.Render(a.ctx, q, func(b []byte, l *replay.Line) []byte { return append(l.AppendJSON(b), '\n') }) {
-		var damage *replay.Damage
-		if errors.As(err, &damage) {
-			a.damaged(damage)
-			continue
-		}
-		lines += bytes.Count(b, []byte("\n"))
-		if err == nil {
-			err = a.write(b)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	a.logNotKept(source, &q, lines)
-	return nil
-}
-
-// linePrinter prints the lines of a log in one of the formats.
-type linePrinter struct {
-	print func(*replay.Line) error
-	flush func() error // what is held back
-	end   func() error
-}
-
-func (a *app) linePrinter(source *replay.Source, f *logFlags, g *graph) linePrinter {
-	nothing := func() error { return nil }
-	switch a.format {
-	case "json":
-		return a.jsonLines()
-	case "csv":
-		columns := []string{"index", "received", "time", "event", "actor", "type", "subject", "cause", "what"}
-		if source.Kind == replay.KindUnion {
-			columns[0] = "logs"
-		}
-		w := a.csv(columns...)
-		return linePrinter{func(l *replay.Line) error { return w.row(csvLine(l)...) }, nothing, w.end}
-	}
-	logs := len(source.Titles())
-	first := ">INDEX"
-	if logs > 0 {
-		first = "IN"
-	}
-	columns := []string{first, a.zoneName(), "EVENT", "BY", "TYPE", "SUBJECT", "CAUSE", "WHAT"}
-	if !f.graph {
-		t := newTable(a.out, a, columns...)
-		return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes) }, t.flush, t.flush}
-	}
-	t := newTable(a.out, a, append([]string{"CAUSES"}, columns...)...)
-	return linePrinter{func(l *replay.Line) error { return a.tableLine(t, l, logs, f.changes, g.cell(&l.Event)) }, t.flush, t.flush}
-}
-
-// jsonLines prints all lines as one array.
-func (a *app) jsonLines() linePrinter {
-	buf, n := []byte{}, 0
-	return linePrinter{
-		print: func(l *replay.Line) error {
-			sep := ",\n"
-			if n++; n == 1 {
-				sep = "[\n"
-			}
-			buf = l.AppendJSON(append(buf[:0], sep...))
-			_, err := a.out.Write(buf)
-			return err
-		},
-		flush: func() error { return nil },
-		end: func() error {
-			text := "\n]\n"
-			if n == 0 {
-				text = "[]\n"
-			}
-			_, err := a.out.WriteString(text)
-			return err
-		},
-	}
-}
-
-func csvLine(l *replay.Line) []string {
-	e := &l.Event
-	received := ""
-	if l.Received > 0 {
-		received = events.NewTimestamp(l.Received, 0).String()
-	}
-	return []string{whereabouts(l, 0, " "), received, e.Time.String(), l.Names.Event(e.ID()), e.Actor,
-		string(e.Type), replay.Subject(e, l.Names), l.Names.Event(e.Cause), l.Names.What(e)}
 }
 
 // whereabouts is the local index of an event or, of a union, who has it.
@@ -208,8 +118,8 @@ func whereabouts(l *replay.Line, of int, separator string) string {
 	return strconv.FormatUint(l.Index, 10)
 }
 
-// tableLine prints one event for people.
-func (a *app) tableLine(t *table, l *replay.Line, logs int, changes bool, before ...string) error {
+// tableCells says what people want to know of an event.
+func (a *app) tableCells(l *replay.Line, logs int) []string {
 	e := &l.Event
 	what := l.Names.What(e)
 	if late := l.Late(); late > 0 {
@@ -219,12 +129,8 @@ func (a *app) tableLine(t *table, l *replay.Line, logs int, changes bool, before
 		}
 		what += known + replay.Span(late) + " later)"
 	}
-	err := t.row(append(before, whereabouts(l, logs, ","), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
-		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what))...)
-	if err != nil || !changes {
-		return err
-	}
-	return t.under(changeLines(l)...)
+	return []string{whereabouts(l, logs, ","), a.time(e.Time), l.Names.Event(e.ID()), dash(e.Actor), string(e.Type),
+		dash(replay.Subject(e, l.Names)), dash(l.Names.Event(e.Cause)), dash(what)}
 }
 
 // changeLines says what an event changed.
