@@ -67,25 +67,13 @@ func (a *app) noteWhere(x *replay.Expression) {
 }
 
 func (a *app) printBisection(b *replay.Bisection, log string) error {
-	switch a.format {
-	case "json":
-		return a.json(b)
-	case "jsonl":
-		for i := range b.Flips {
-			if err := a.jsonl(b.Flips[i]); err != nil {
-				return err
+	if a.format != "table" {
+		return a.data(answer{b, linesOf(b.Flips), []string{"holds", "index", "time", "event", "type", "subject", "actor", "what"}, func(row func(...string)) {
+			for i := range b.Flips {
+				f := &b.Flips[i]
+				row(yesNo(f.Holds), decimal(f.Index), f.Time.String(), b.Names.Event(f.Event), string(f.Type), f.Subject, f.Actor, f.What)
 			}
-		}
-		return nil
-	case "csv":
-		w := a.csv("holds", "index", "time", "event", "type", "subject", "actor", "what")
-		for i := range b.Flips {
-			f := &b.Flips[i]
-			if err := w.row(yesNo(f.Holds), decimal(f.Index), f.Time.String(), b.Names.Event(f.Event), string(f.Type), f.Subject, f.Actor, f.What); err != nil {
-				return err
-			}
-		}
-		return w.end()
+		}})
 	}
 	a.printf("%s\n", a.bold(b.Where+" in "+b.From+".."+b.To+" ("+b.Axis.String()+"): "+yesNo(b.Before)+" before, "+yesNo(b.After)+" after"))
 	t := newTable(a.out, a, "", ">INDEX", a.zoneName(), "EVENT", "TYPE", "SUBJECT", "WHAT")

@@ -85,21 +85,22 @@ func (a *app) runBlame(f *blameFlags, words []string) error {
 }
 
 func (a *app) printBlame(b *replay.Blame, f *blameFlags) error {
-	switch a.format {
-	case "json":
-		return a.json(b)
-	case "jsonl":
-		if f.history {
+	switch {
+	case a.format != "table" && f.history:
+		return a.data(answer{b, linesOf(b.History), []string{"from", "until", "lasted_ms", "value", "event", "type", "actor", "cause", "what"}, func(row func(...string)) {
 			for i := range b.History {
-				if err := a.jsonl(b.History[i]); err != nil {
-					return err
-				}
+				h := &b.History[i]
+				row(h.From.String(), stamp(h.Until), decimal(h.Lasted(a.grammar.Now).Milliseconds()), h.Value, b.Names.Event(h.Event),
+					string(h.Type), h.Actor, b.Names.Event(h.Cause), h.What)
 			}
-			return nil
-		}
-		return a.jsonl(b)
-	case "csv":
-		return a.csvBlame(b, f)
+		}})
+	case a.format != "table":
+		return a.data(answer{b, nil, []string{"field", "value", "since", "event", "type", "actor", "previous"}, func(row func(...string)) {
+			for i := range b.Fields {
+				c := &b.Fields[i]
+				row(c.Field, c.Value, c.Time.String(), b.Names.Event(c.Event), string(c.Type), c.Actor, c.Previous)
+			}
+		}})
 	}
 	a.printf("%s\n", a.bold(b.Subject+" at "+b.At.Point+a.where(b.At)))
 	t := newTable(a.out, a, "FIELD", "VALUE", "SINCE ("+a.grammar.Zone.String()+")", "FOR", "EVENT", "TYPE", "BY", "WAS")
@@ -150,32 +151,6 @@ func (a *app) printHistory(b *replay.Blame) error {
 		}
 	}
 	return t.flush()
-}
-
-func (a *app) csvBlame(b *replay.Blame, f *blameFlags) error {
-	if f.history {
-		w := a.csv("from", "until", "lasted_ms", "value", "event", "type", "actor", "cause", "what")
-		for i := range b.History {
-			h := &b.History[i]
-			until := ""
-			if h.Until != 0 {
-				until = h.Until.String()
-			}
-			if err := w.row(h.From.String(), until, decimal(h.Lasted(a.grammar.Now).Milliseconds()), h.Value, b.Names.Event(h.Event),
-				string(h.Type), h.Actor, b.Names.Event(h.Cause), h.What); err != nil {
-				return err
-			}
-		}
-		return w.end()
-	}
-	w := a.csv("field", "value", "since", "event", "type", "actor", "previous")
-	for i := range b.Fields {
-		c := &b.Fields[i]
-		if err := w.row(c.Field, c.Value, c.Time.String(), b.Names.Event(c.Event), string(c.Type), c.Actor, c.Previous); err != nil {
-			return err
-		}
-	}
-	return w.end()
 }
 
 // since returns a span of time in a short form.

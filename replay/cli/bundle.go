@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -194,9 +195,9 @@ commands say that it is not kept, exit 5. What other filters choose has gaps: lo
 		Example: `  clusterkit-replay export data/n1 > n1.jsonl          everything, in local order
   clusterkit-replay export data/n1 14:00..14:10 | clusterkit-replay import -o ten.bundle
   clusterkit-replay export data/n1 | ssh host clusterkit-replay verify -`,
-		RunE: func(_ *cobra.Command, words []string) error {
+		RunE: func(cmd *cobra.Command, words []string) error {
 			args, q, err := a.partQuery(&f, words)
-			if err != nil {
+			if err := cmp.Or(a.prints(cmd, "jsonl"), err); err != nil {
 				return err
 			}
 			source, err := a.openOne(&args)

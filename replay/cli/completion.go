@@ -29,6 +29,9 @@ already, or of the current directory.`,
   clusterkit-replay completion fish | source           in fish`,
 		ValidArgs: shells,
 		RunE: func(cmd *cobra.Command, words []string) error {
+			if err := a.prints(cmd, "text"); err != nil {
+				return err
+			}
 			if len(words) != 1 {
 				return usagef("completion of which shell? %s", strings.Join(shells, ", "))
 			}
@@ -163,6 +166,9 @@ func (a *app) manCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if len(words) > 0 {
 				return usagef("man takes no argument")
+			}
+			if err := a.prints(cmd, "text"); err != nil {
+				return err
 			}
 			a.printMan(cmd.Root())
 			return nil

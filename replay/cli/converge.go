@@ -70,28 +70,8 @@ func convergeCode(c *replay.Convergence) int {
 }
 
 func (a *app) printConvergence(c *replay.Convergence) error {
-	switch a.format {
-	case "json":
-		return a.json(c)
-	case "jsonl":
-		return a.jsonl(c)
-	case "csv":
-		w := a.csv("log", "origin", "head", "verdict", "missing")
-		for i := range c.Origins {
-			o := &c.Origins[i]
-			for j, seq := range o.Heads {
-				missing := uint64(0)
-				for _, m := range o.Missing {
-					if m.Side == j {
-						missing = m.Count
-					}
-				}
-				if err := w.row(c.Sides[j].Log, o.Name, strconv.FormatUint(seq, 10), string(o.Verdict), strconv.FormatUint(missing, 10)); err != nil {
-					return err
-				}
-			}
-		}
-		return w.end()
+	if a.format != "table" {
+		return a.data(answer{c, nil, []string{"log", "origin", "head", "verdict", "missing"}, func(row func(...string)) { originRows(c, row) }})
 	}
 	columns := []string{"ORIGIN"}
 	for i := range c.Sides {
@@ -132,6 +112,21 @@ func (a *app) printConvergence(c *replay.Convergence) error {
 	}
 	a.printf("%s\n", a.judge(string(c.Verdict))+verdictWords[c.Verdict])
 	return nil
+}
+
+func originRows(c *replay.Convergence, row func(...string)) {
+	for i := range c.Origins {
+		o := &c.Origins[i]
+		for j, seq := range o.Heads {
+			missing := uint64(0)
+			for _, m := range o.Missing {
+				if m.Side == j {
+					missing = m.Count
+				}
+			}
+			row(c.Sides[j].Log, o.Name, decimal(seq), string(o.Verdict), decimal(missing))
+		}
+	}
 }
 
 var verdictWords = map[replay.Verdict]string{

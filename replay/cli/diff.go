@@ -78,13 +78,8 @@ func (a *app) runDiff(f *diffFlags, words []string) error {
 		a.code = exitNo
 	}
 	defer a.allDamaged(d.Damage)
-	switch a.format {
-	case "json":
-		return a.json(d)
-	case "jsonl":
-		return a.jsonl(d)
-	case "csv":
-		return a.csvDiff(d)
+	if a.format != "table" {
+		return a.data(answer{d, nil, []string{"kind", "id", "field", "from", "to", "why"}, func(row func(...string)) { diffRows(d, row) }})
 	}
 	a.printf("%s\n", a.bold("from "+a.markText(d.From)))
 	a.printf("%s\n", a.bold("to   "+a.markText(d.To)))
@@ -204,11 +199,7 @@ func (a *app) printStat(d *replay.Diff) {
 		replay.Count(len(d.Partitions), "partition"), replay.Count(d.Moves, "copy"), replay.Count(len(d.Registers), "other register"))
 }
 
-func (a *app) csvDiff(d *replay.Diff) error {
-	w := a.csv("kind", "id", "field", "from", "to", "why")
-	row := func(cells ...string) {
-		w.row(cells...) // into a buffer; end reports errors
-	}
+func diffRows(d *replay.Diff, row func(...string)) {
 	for _, c := range d.Cluster {
 		row("cluster", "", c.Field, c.From, c.To, "")
 	}
@@ -225,5 +216,4 @@ func (a *app) csvDiff(d *replay.Diff) error {
 	for i := range d.Registers {
 		row("register", d.Registers[i].Register, "", d.Registers[i].FromWhat, d.Registers[i].ToWhat, "")
 	}
-	return w.end()
 }

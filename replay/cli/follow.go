@@ -39,6 +39,9 @@ live node does not say when it received what: it can be followed to a time to co
   clusterkit-replay follow http://host:8080 --type 'Node*'       of a live node, from now on
   clusterkit-replay follow data/n1 --cursor seen --since first -- ./notify.sh   each event once, whatever happens`,
 		RunE: func(cmd *cobra.Command, words []string) error {
+			if err := a.prints(cmd, "table", "jsonl"); err != nil {
+				return err
+			}
 			var run []string
 			if at := cmd.ArgsLenAtDash(); at >= 0 {
 				words, run = words[:at], words[at:]
@@ -67,11 +70,8 @@ func (a *app) runFollow(f *followFlags, words, run []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case name == "-":
+	if name == "-" {
 		return usagef("follow reads a log that grows, not standard input")
-	case a.format == "json" || a.format == "csv":
-		return usagef("follow prints a table or jsonl")
 	}
 	q, err := a.query(&f.filterFlags, &args)
 	if err != nil {

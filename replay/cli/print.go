@@ -4,9 +4,11 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/spf13/cobra"
 )
 
 // json prints a value as indented JSON.
@@ -25,6 +27,47 @@ func (a *app) jsonl(values ...any) error {
 		if err := e.Encode(v); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// answer is what a command found, as programs read it.
+type answer struct {
+	whole   any      // of json
+	lines   []any    // of jsonl; nil when that is the whole in one line
+	columns []string // of csv
+	rows    func(row func(cells ...string))
+}
+
+// linesOf returns a line for each element of a list.
+func linesOf[T any](list []T) []any {
+	lines := make([]any, len(list))
+	for i := range list {
+		lines[i] = &list[i]
+	}
+	return lines
+}
+
+// data prints an answer in the format that was asked for, which is not table.
+func (a *app) data(x answer) error {
+	switch {
+	case a.format == "json":
+		return a.json(x.whole)
+	case a.format == "jsonl" && x.lines == nil:
+		return a.jsonl(x.whole)
+	case a.format == "jsonl":
+		return a.jsonl(x.lines...)
+	}
+	w := a.csv(x.columns...)
+	x.rows(func(cells ...string) { w.row(cells...) }) // into a buffer; end reports errors
+	return w.end()
+}
+
+// prints refuses the formats in which a command cannot answer: those asked for beyond
+// the ones it has.
+func (a *app) prints(cmd *cobra.Command, formats ...string) error {
+	if cmd.Flags().Changed("output") && !slices.Contains(formats, a.format) {
+		return usagef("%s has no output format %s, only %s", cmd.Name(), a.format, strings.Join(formats, " and "))
 	}
 	return nil
 }

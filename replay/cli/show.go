@@ -50,27 +50,23 @@ func (a *app) runShow(words []string) error {
 	if x.Links == replay.Fail {
 		a.code = exitNo
 	}
-	switch a.format {
-	case "json":
-		return a.json(x)
-	case "jsonl":
-		return a.jsonl(x)
-	case "csv":
-		w := a.csv("log", "held", "same", "index", "received", "late_ms", "file", "offset", "size")
+	if a.format == "table" {
+		return a.printExhibit(x)
+	}
+	return a.data(answer{x, nil, []string{"log", "held", "same", "index", "received", "late_ms", "file", "offset", "size"}, func(row func(...string)) {
 		for i := range x.Holdings {
 			h := &x.Holdings[i]
-			received := ""
-			if h.Received != 0 {
-				received = h.Received.String()
-			}
-			if err := w.row(h.Log, strconv.FormatBool(h.Held), strconv.FormatBool(h.Same), decimal(h.Index), received,
-				decimal(h.Late), h.File, decimal(h.Offset), decimal(int64(h.Size))); err != nil {
-				return err
-			}
+			row(h.Log, yesNo(h.Held), yesNo(h.Same), decimal(h.Index), stamp(h.Received), decimal(h.Late), h.File, decimal(h.Offset), decimal(int64(h.Size)))
 		}
-		return w.end()
+	}})
+}
+
+// stamp is a time as programs read it, nothing when there is none.
+func stamp(t events.Timestamp) string {
+	if t == 0 {
+		return ""
 	}
-	return a.printExhibit(x)
+	return t.String()
 }
 
 func decimal[T int64 | uint64](n T) string {

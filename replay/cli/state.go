@@ -134,8 +134,7 @@ func chosenState(m *replay.Moment, nodes []string, partitions []replay.Interval)
 
 func (a *app) printState(m *replay.Moment, c chosen, partly bool) error {
 	cluster := m.State.Cluster()
-	switch a.format {
-	case "json", "jsonl":
+	if a.format != "table" {
 		v := struct {
 			At      replay.Mark         `json:"at"`
 			Cluster *projection.Cluster `json:"cluster"`
@@ -146,12 +145,8 @@ func (a *app) printState(m *replay.Moment, c chosen, partly bool) error {
 			part.Nodes, part.PartitionMap.Partitions = c.nodes, c.partitions
 			v.Cluster = &part
 		}
-		if a.format == "jsonl" {
-			return a.jsonl(v)
-		}
-		return a.json(v)
-	case "csv":
-		return a.csvState(m, c)
+		columns := []string{"kind", "id", "status", "incarnation", "addr", "zone", "weight", "primary", "replicas", "epoch", "event", "why"}
+		return a.data(answer{v, nil, columns, func(row func(...string)) { stateRows(m, c, row) }})
 	}
 	if !partly {
 		a.printSummary(m)
@@ -244,23 +239,17 @@ func shares(c *projection.Cluster, node string) (owns, holds int) {
 	return owns, holds
 }
 
-func (a *app) csvState(m *replay.Moment, c chosen) error {
-	w := a.csv("kind", "id", "status", "incarnation", "addr", "zone", "weight", "primary", "replicas", "epoch", "event", "why")
+func stateRows(m *replay.Moment, c chosen, row func(...string)) {
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		if err := w.row("node", n.ID, string(n.Status), strconv.FormatUint(n.Incarnation, 10), n.Addr, n.Zone,
-			strconv.Itoa(n.Weight), "", "", "", m.Names.Event(n.Cause()), n.Reason()); err != nil {
-			return err
-		}
+		row("node", n.ID, string(n.Status), strconv.FormatUint(n.Incarnation, 10), n.Addr, n.Zone,
+			strconv.Itoa(n.Weight), "", "", "", m.Names.Event(n.Cause()), n.Reason())
 	}
 	for i := range c.partitions {
 		p := &c.partitions[i]
-		if err := w.row("partition", strconv.Itoa(p.ID), "", "", "", "", "", p.Primary, strings.Join(p.Replicas, " "),
-			strconv.FormatUint(p.Epoch, 10), m.Names.Event(p.Event()), m.WhyOwned(p.ID)); err != nil {
-			return err
-		}
+		row("partition", strconv.Itoa(p.ID), "", "", "", "", "", p.Primary, strings.Join(p.Replicas, " "),
+			strconv.FormatUint(p.Epoch, 10), m.Names.Event(p.Event()), m.WhyOwned(p.ID))
 	}
-	return w.end()
 }
 
 func (a *app) write(b []byte) error {

@@ -53,26 +53,14 @@ func (a *app) runStats(f *filterFlags, by string, words []string) error {
 	defer a.allDamaged(s.Damage)
 	a.noteWhere(q.Where)
 	a.notKept(source, &q, int(s.Events))
-	switch a.format {
-	case "json":
-		return a.json(s)
-	case "jsonl":
-		for _, g := range s.Groups {
-			if err := a.jsonl(g); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "csv":
-		w := a.csv(by, "count", "bytes")
-		for _, g := range s.Groups {
-			if err := w.row(g.Key, decimal(g.Count), decimal(g.Bytes)); err != nil {
-				return err
-			}
-		}
-		return w.end()
+	if a.format == "table" {
+		return a.printStats(s)
 	}
-	return a.printStats(s)
+	return a.data(answer{s, linesOf(s.Groups), []string{by, "count", "bytes"}, func(row func(...string)) {
+		for _, g := range s.Groups {
+			row(g.Key, decimal(g.Count), decimal(g.Bytes))
+		}
+	}})
 }
 
 func (a *app) printStats(s *replay.Stats) error {

@@ -71,37 +71,28 @@ func verifyCode(v *replay.Verification, strict bool) int {
 }
 
 func (a *app) reportVerifications(all []*replay.Verification) error {
-	switch a.format {
-	case "json":
-		if len(all) == 1 {
-			return a.json(all[0])
-		}
-		return a.json(all)
-	case "jsonl":
-		for _, v := range all {
-			for i := range v.Checks {
-				line := struct {
-					Log string `json:"log"`
-					*replay.Check
-				}{v.Log, &v.Checks[i]}
-				if err := a.jsonl(line); err != nil {
-					return err
-				}
-			}
-		}
-	case "csv":
-		w := a.csv("log", "check", "result", "what", "findings")
-		for _, v := range all {
-			for i := range v.Checks {
-				c := &v.Checks[i]
-				if err := w.row(v.Log, c.Name, string(c.Result), c.What, fmt.Sprint(len(c.Findings)+c.More)); err != nil {
-					return err
-				}
-			}
-		}
-		return w.end()
+	if a.format == "table" {
+		return nil // printed already
 	}
-	return nil
+	type line struct {
+		Log string `json:"log"`
+		*replay.Check
+	}
+	var lines []line
+	for _, v := range all {
+		for i := range v.Checks {
+			lines = append(lines, line{v.Log, &v.Checks[i]})
+		}
+	}
+	var whole any = all
+	if len(all) == 1 {
+		whole = all[0]
+	}
+	return a.data(answer{whole, linesOf(lines), []string{"log", "check", "result", "what", "findings"}, func(row func(...string)) {
+		for _, l := range lines {
+			row(l.Log, l.Name, string(l.Result), l.What, fmt.Sprint(len(l.Findings)+l.More))
+		}
+	}})
 }
 
 func (a *app) printVerification(v *replay.Verification, several bool) {

@@ -128,25 +128,13 @@ func (a *app) runWhatif(f *whatifFlags, words []string) error {
 }
 
 func (a *app) printForecast(w *replay.Forecast, list bool) error {
-	switch a.format {
-	case "json":
-		return a.json(w)
-	case "jsonl":
-		for i := range w.Partitions {
-			if err := a.jsonl(&w.Partitions[i]); err != nil {
-				return err
+	if a.format != "table" {
+		return a.data(answer{w, linesOf(w.Partitions), []string{"partition", "from", "to", "trigger", "reason"}, func(row func(...string)) {
+			for i := range w.Partitions {
+				p := &w.Partitions[i]
+				row(strconv.Itoa(p.Partition), strings.Join(p.From, " "), strings.Join(p.To, " "), p.Trigger, p.Reason)
 			}
-		}
-		return nil
-	case "csv":
-		c := a.csv("partition", "from", "to", "trigger", "reason")
-		for i := range w.Partitions {
-			p := &w.Partitions[i]
-			if err := c.row(strconv.Itoa(p.Partition), strings.Join(p.From, " "), strings.Join(p.To, " "), p.Trigger, p.Reason); err != nil {
-				return err
-			}
-		}
-		return c.end()
+		}})
 	}
 	a.printf("%s\n", a.bold("at "+w.At.Point+a.where(w.At)))
 	a.printf("%s would change, %d of them their primary; %s would be made, at least %d needed\n",

@@ -88,6 +88,14 @@ func TestWrongInput(t *testing.T) {
 		{"follow n1 --since first --cursor no/such/x --until-caught-up", 3, "write no/such/x: no such file or directory"},
 		{"bundle n1 -o garbage", 3, "garbage exists, and is not overwritten"},
 		{"follow n1 --cursor none", 3, "none"},
+		// Formats.
+		{"log n1 -o xml", 2, `output format "xml": want table, json, jsonl or csv`},
+		{"follow n1 -o csv", 2, "follow has no output format csv, only table and jsonl"},
+		{"export n1 -o csv", 2, "export has no output format csv, only jsonl"},
+		{"export n1 -o jsonl", 0, ""},
+		{"man -o json", 2, "man has no output format json, only text"},
+		{"completion bash -o json", 2, "completion has no output format json, only text"},
+		{"log n1 --graph -o csv", 2, "--graph draws a table"},
 		// Commands.
 		{"foo-bar", 2, `there is no command "foo-bar"`},
 		{"help foo-bar", 2, `there is no command "foo-bar"`},
