@@ -122,7 +122,7 @@ func (s *Source) blame(ctx context.Context, subject string, at Point, axis Axis,
 	if kind, _ := events.SplitRegister(subject); kind == events.KindNode {
 		present, err = b.node(ctx, w)
 	} else {
-		w.exactly = registersOf(b.Subject)
+		w.exactly = map[string]struct{}{b.Subject: {}}
 		done := false
 		if !history && w.axis == True {
 			present, done, err = b.recent(ctx, w)

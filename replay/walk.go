@@ -44,16 +44,15 @@ func (w *window) walk(ctx context.Context, before func(e *Entry, s *projection.S
 		if err != nil {
 			return state, err
 		}
+		if state.Head(e.Event.Log).Seq+1 < e.Event.Seq {
+			state = received.mergeFor(ctx, state, e.Event.ID()) // it was in front of this event too
+		}
 		if before != nil {
 			if err := before(e, state); err != nil {
 				return state, unlessStop(err)
 			}
 		}
 		outcome := state.Apply(&e.Event)
-		if outcome == projection.Gap {
-			state = received.mergeFor(ctx, state, e.Event.ID())
-			outcome = state.Apply(&e.Event)
-		}
 		if after != nil {
 			if err := after(e, state, outcome); err != nil {
 				return state, unlessStop(err)

@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/skshohagmiah/clusterkit/events"
 )
@@ -19,8 +18,8 @@ type window struct {
 	first    int // segment to begin with
 	last     int // segment to end before
 	decoder  events.Decoder
-	exactly  []string // only what writes one of these registers, when not nil
-	backward bool     // inOrder goes from the newest event to the oldest
+	exactly  map[string]struct{} // only what writes one of these registers, when not nil
+	backward bool                // inOrder goes from the newest event to the oldest
 }
 
 func (s *Source) window(ctx context.Context, q *Query) (*window, error) {
@@ -109,8 +108,10 @@ func (w *window) sweep(ctx context.Context, from, to int, bytes bool) iter.Seq2[
 
 // choose reports whether an event is asked for. It runs in several goroutines.
 func (w *window) choose(e *Entry, d *events.Decoder) (bool, error) {
-	if w.exactly != nil && !slices.ContainsFunc(w.exactly, func(r string) bool { return r == string(e.register) }) {
-		return false, nil
+	if w.exactly != nil {
+		if _, ok := w.exactly[string(e.register)]; !ok {
+			return false, nil
+		}
 	}
 	if !w.within(e) || !w.Filter.mayMatch(&e.glance, w.names) {
 		return false, nil

@@ -1,0 +1,173 @@
+package replay_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/skshohagmiah/clusterkit/events"
+	"github.com/skshohagmiah/clusterkit/replay"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
+)
+
+// belowPast is a past in which n2, which has not heard of it, gives partition 0 to
+// these nodes with an epoch that n1 gave to n1 and n2, after a higher one. n3 knows
+// of what n1 did first only from its state.
+func belowPast(t *testing.T, owners ...string) func(node string) string {
+	return past(t, func(h *replaytest.History) {
+		n1, n2, n3 := h.Node("n1"), h.Node("n2"), h.Node("n3")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(1, 2, claim.ID())
+		n2.Sync(n1)
+		joined := n2.Join("joins")
+		n1.Sync(n2)
+		n1.Assign(0, []string{"n1", "n2"}, "balance", "n2 joined", joined.ID()) // 1.1
+		n3.TakeState(n1)
+		for range 5 {
+			n1.Assign(0, []string{"n2", "n1"}, "balance", "to and fro", joined.ID())
+		}
+		n1.Emit(events.Event{Type: "app/marked", Actor: "app"})
+		time.Sleep(time.Second)
+		n2.Assign(0, owners, "balance", "it had no owner", joined.ID()) // 1.1, too
+		time.Sleep(time.Second)
+		h.SyncAll("n1", "n2", "n3")
+		n1.Assign(0, []string{"n1", "n2"}, "balance", "back", joined.ID())
+		n1.Set("k", "the end")
+		h.SyncAll("n1", "n2", "n3")
+	})
+}
+
+func counts(c *replay.Checkup) map[string]int {
+	m := make(map[string]int)
+	for _, r := range c.Rules {
+		if r.Count > 0 {
+			m[r.Rule] = r.Count
+		}
+	}
+	return m
+}
+
+// TestCheckOneOwnerOfAnOldEpoch: an epoch that is given twice is told, though the
+// partition has a higher one by then, and though the first time lies in front of the
+// range or is known from a state only; and not when the owners are the same.
+func TestCheckOneOwnerOfAnOldEpoch(t *testing.T) {
+	other, same := belowPast(t, "n2"), belowPast(t, "n1", "n2")
+	where, _ := replay.ParseExpression(`epoch(0) > 1`)
+	never, _ := replay.ParseExpression(`epoch(0) == 1`)
+	marked, _ := replay.Grammar{}.Point("n1:10")
+	for _, node := range []string{"n1", "n2", "n3"} {
+		for name, c := range map[string]struct {
+			query           replay.Query
+			oneOwner, epoch int
+		}{
+			"all":             {replay.Query{}, 1, 1},
+			"its partition":   {replay.Query{Filter: replay.Filter{Partitions: []replay.Interval{{First: 0, Last: 0}}}}, 1, 1},
+			"another one":     {replay.Query{Filter: replay.Filter{Partitions: []replay.Interval{{First: 1, Last: 9}}}}, 0, 0},
+			"its origin":      {replay.Query{Filter: replay.Filter{Origins: []string{"n2"}}}, 1, 1},
+			"another origin":  {replay.Query{Filter: replay.Filter{Origins: []string{"n1"}}}, 0, 0},
+			"when it is so":   {replay.Query{Where: where}, 1, 1},
+			"when it is not":  {replay.Query{Where: never}, 0, 0},
+			"since a place":   {replay.Query{Range: replay.Range{From: marked}}, 1, 1},
+			"up to a place":   {replay.Query{Range: replay.Range{To: marked}}, 0, 0},
+			"the newest":      {replay.Query{Limit: 1}, 1, 1},
+			"back from there": {replay.Query{Reverse: true}, 1, 1},
+		} {
+			for path, oneOwner := range map[string]int{other(node): c.oneOwner, same(node): 0} {
+				got, err := open(t, path).Check(context.Background(), c.query, replay.Rules{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if has := counts(got); has["one-owner"] != oneOwner || has["epochs"] != c.epoch {
+					t.Errorf("%s of %s: %v, want %d and %d", name, path, has, oneOwner, c.epoch)
+				}
+				if list := got.Rules[0].Examples; oneOwner > 0 {
+					if len(list) != 1 || list[0].Text != "n2 and, by n1:5, n1,n2 both have epoch 1.1" || got.Names.Event(list[0].Event) != "n2:3" || list[0].Subject != "partition/0" {
+						t.Errorf("%s of %s: %+v", name, path, list)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestCheckDamageIsToldOnce: also when the log is read again.
+func TestCheckDamageIsToldOnce(t *testing.T) {
+	dir := belowPast(t, "n2")("n1")
+	files, err := filepath.Glob(filepath.Join(dir, "wal", "0*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	slices.Sort(files)
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := bytes.Index(b, []byte("app/marked")); at >= 0 {
+			b[at] ^= 4
+			if err := os.WriteFile(file, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c, err := open(t, dir).Check(context.Background(), replay.Query{}, replay.Rules{})
+	if err != nil || len(c.Damage) != 1 || counts(c)["one-owner"] != 1 {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// TestCheckOfAFork: two events of one name with one epoch are two owners.
+func TestCheckOfAFork(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1 := h.Node("n1")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(1, 1, claim.ID())
+		twin := h.Twin(n1, "n2")
+		time.Sleep(time.Second)
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		twin.Assign(0, []string{"n2"}, "bootstrap", "it had no owner", claim.ID())
+	})
+	both, err := replay.Union(context.Background(), open(t, path("n1")), open(t, path("n2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := both.Check(context.Background(), replay.Query{}, replay.Rules{})
+	if err != nil || counts(c)["one-owner"] != 1 {
+		t.Errorf("%v %v", counts(c), err)
+	}
+}
+
+// TestCheckWithReceivedState: what a node knows from the state of another one was so
+// when it took an assignment from there.
+func TestCheckWithReceivedState(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1, n2, n3 := h.Node("n1"), h.Node("n2"), h.Node("n3")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(1, 1, claim.ID())
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		n2.Sync(n1)
+		n3.Sync(n1)
+		joined := n3.Join("joins")
+		n1.Sync(n3)
+		n1.Announce(events.NodeLeft, claim.ID(), "leaves")
+		n1.Assign(0, []string{"n3"}, "failover", "n1 left", joined.ID())
+		n2.TakeState(n1)
+		time.Sleep(time.Minute)
+		n1.Assign(0, []string{"n3"}, "failover", "once more", joined.ID())
+		n2.Sync(n1)
+		time.Sleep(time.Hour)
+		n1.Set("k", "the end")
+		n2.Sync(n1)
+	})
+	c, err := open(t, path("n2")).Check(context.Background(), replay.Query{}, replay.Rules{})
+	if err != nil || len(counts(c)) > 0 {
+		t.Errorf("%+v %v", c, err)
+	}
+}
