@@ -8,7 +8,7 @@ import (
 func (a *app) bisectCommand() *cobra.Command {
 	var f filterFlags
 	cmd := &cobra.Command{
-		Use:   "bisect --where CONDITION [LOG] [A..B]",
+		Use:   "bisect --where CONDITION [LOG...] [A..B]",
 		Short: "Find the events that made a condition true or false",
 		Long: `The condition is over the state after each event, and over the event itself:
   owner(17) replicas(17) epoch(17) status("n3") alive() coordinator() value("k")

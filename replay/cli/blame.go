@@ -18,7 +18,7 @@ type blameFlags struct {
 func (a *app) blameCommand() *cobra.Command {
 	var f blameFlags
 	cmd := &cobra.Command{
-		Use:   "blame SUBJECT [LOG]",
+		Use:   "blame SUBJECT [LOG...]",
 		Short: "Say which event made something what it is, and why",
 		Long: `SUBJECT is partition/17, node/n3, value/k, config/cluster or coordinator.
 --why follows the causes of the present state to their root; --history lists all there was. --since, --until, -n and
@@ -26,7 +26,7 @@ func (a *app) blameCommand() *cobra.Command {
 Without any of these only what the answer needs is read, from the end back: older damage is not met, verify finds it.`,
 		Example: `  clusterkit-replay blame partition/17 data/n1 --why        why has it these owners
   clusterkit-replay blame node/n3 data/n1 --history         when was it alive, suspected, failed
-  clusterkit-replay blame value/greeting data/n1 --at -1h     who had set it an hour ago`,
+  clusterkit-replay blame value/greeting data/n1 --at -1h  who had set it an hour ago`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runBlame(&f, words) },
 	}
 	f.addSpan(cmd)

@@ -27,7 +27,7 @@ type bundleFlags struct {
 func (a *app) bundleCommand() *cobra.Command {
 	var f bundleFlags
 	cmd := &cobra.Command{
-		Use:   "bundle LOG... [A..B] -o FILE",
+		Use:   "bundle [LOG...] [A..B] -o FILE",
 		Short: "Put the logs of several nodes into one file",
 		Long: `Every command reads the file as it reads the logs: all of it, or one log as FILE#n1.
 A..B, --since and --until take a part of each log, as export does.
@@ -38,7 +38,7 @@ times and log ids (a time and random bits) stay. Events are sealed anew, so that
 broken stays broken. Bundles that are to be compared or merged with each other need one --redact-key.`,
 		Example: `  clusterkit-replay bundle data/n1 data/n2 data/n3 -o incident.bundle
   clusterkit-replay bundle data/* -o incident.bundle --redact     for somebody who may not know the names
-  clusterkit-replay bundle data/* -o incident.bundle --since -1h    of the last hour alone`,
+  clusterkit-replay bundle data/* -o incident.bundle --since -1h  of the last hour alone`,
 		RunE: func(_ *cobra.Command, words []string) error { return a.runBundle(&f, words) },
 	}
 	f.addPart(cmd)

@@ -12,7 +12,7 @@ func (a *app) checkCommand() *cobra.Command {
 	var f filterFlags
 	var rules replay.Rules
 	cmd := &cobra.Command{
-		Use:   "check [LOG] [A..B]",
+		Use:   "check [LOG...] [A..B]",
 		Short: "Hold the whole history against invariants",
 		Long: `Filters choose which violations count: by the event at which they were found, --partition and --node also by what
 they are about. What lasts until the end was found at no event. The history is read and held against all of it.`,

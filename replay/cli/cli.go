@@ -88,8 +88,9 @@ func (a *app) root() *cobra.Command {
   clusterkit-replay state data/n1 --at 14:03          who owned what then
   clusterkit-replay converge data/n1 data/n2 data/n3  do the nodes agree`,
 		Long: `A LOG is a data directory, a wal directory, an archive, a checkpoint, a bundle (or one log of it:
-file#n1), JSON lines, - for standard input, or http://host:port of a live node. Several are merged.
-Reading changes nothing, takes no lock and is safe beside a running node. Words may come in any order.
+file#n1), JSON lines, - for standard input, or http://host:port of a live node. Several are merged;
+without one it is the current directory. Reading changes nothing, takes no lock and is safe beside a
+running node. Words may come in any order.
 
 Points:  first  head  head~20  @1234 (local index)  n2:77 (node:sequence)  n1:9,n2:4 (vector)
          2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now         Ranges:  A..B  A..  ..B

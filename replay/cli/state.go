@@ -23,7 +23,7 @@ type stateFlags struct {
 func (a *app) stateCommand() *cobra.Command {
 	var f stateFlags
 	cmd := &cobra.Command{
-		Use:   "state [LOG] [--at POINT]",
+		Use:   "state [LOG...] [--at POINT]",
 		Short: "Print the state of the cluster at a point",
 		Example: `  clusterkit-replay state data/n1 --at 14:03           who owned what at 14:03
   clusterkit-replay state data/n1 --at n2:77           right after the 77th event of n2

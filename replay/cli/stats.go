@@ -13,7 +13,7 @@ func (a *app) statsCommand() *cobra.Command {
 	var f filterFlags
 	var by string
 	cmd := &cobra.Command{
-		Use:   "stats [LOG] [A..B]",
+		Use:   "stats [LOG...] [A..B]",
 		Short: "Count events, moves and delays",
 		Example: `  clusterkit-replay stats data/n1                      by type of event
   clusterkit-replay stats data/n1 --by hour            when was much going on

@@ -24,7 +24,7 @@ type whatifFlags struct {
 func (a *app) whatifCommand() *cobra.Command {
 	var f whatifFlags
 	cmd := &cobra.Command{
-		Use:   "whatif [LOG] [--at POINT] --leave NODE --join NODE,zone=Z,weight=W ...",
+		Use:   "whatif [LOG...] [--at POINT] --leave NODE --join NODE,zone=Z,weight=W ...",
 		Short: "Tell what would move if nodes came or went",
 		Long: `The code that assigns partitions is asked what it would do with the cluster as it was, once all
 its waits are over. Nothing is written. Exit 1 when a partition would be left without an owner or copies.`,
@@ -40,7 +40,7 @@ its waits are over. Nothing is written. Exit 1 when a partition would be left wi
 	flags.StringSliceVar(&f.leave, "leave", nil, "these `nodes` leave for good")
 	flags.StringSliceVar(&f.fail, "fail", nil, "these `nodes` fail and do not return")
 	flags.StringSliceVar(&f.drain, "drain", nil, "these `nodes` are drained")
-	flags.StringSliceVar(&f.weights, "weight", nil, "`node=weight`: the weight that a node gets")
+	flags.StringSliceVar(&f.weights, "weight", nil, "the weight that a node gets, as `node=weight`")
 	flags.IntVar(&f.replication, "replication", 0, "the replication `factor` that is wanted; 0 leaves it")
 	flags.BoolVar(&f.list, "list", false, "every partition that would change")
 	return cmd
