@@ -48,6 +48,7 @@ type largePast struct {
 	versions   []uint64 // incarnations
 	clock      events.Clock
 	cause      events.ID
+	configured bool
 }
 
 func newLargePast(t testing.TB, n, partitions int, end time.Time) *largePast {
@@ -96,7 +97,8 @@ func (p *largePast) event() events.Event {
 			return p.join(i)
 		}
 	}
-	if p.epochs[0] == 0 && p.cause.IsZero() {
+	if !p.configured {
+		p.configured = true
 		e := p.seal(0, events.Event{Type: events.ClusterConfigured, Register: events.ConfigRegister, Version: 1},
 			&events.ClusterConfig{Name: "large", PartitionCount: uint32(p.partitions), ReplicationFactor: 3})
 		p.cause = e.ID()
