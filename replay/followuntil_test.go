@@ -280,3 +280,38 @@ func TestFollowUntilOfLiveNode(t *testing.T) {
 		}
 	}
 }
+
+// TestFollowUntilOfSeveralLogs: a bundle of several is sorted by the events' own times,
+// and the places in it are those of that order.
+func TestFollowUntilOfSeveralLogs(t *testing.T) {
+	dirs := incident(t)
+	file, _ := bundleOf(t, nil, dirs...)
+	s := open(t, file)
+	list := all(t, s)
+	names, err := s.Names(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []events.ID
+	for i := range list {
+		ids = append(ids, list[i].Event.ID())
+	}
+	for i := range list {
+		end := i + 1
+		for end < len(list) && list[end].Event.Time.Millis() == list[i].Event.Time.Millis() {
+			end++
+		}
+		for text, end := range map[string]int{
+			names.Event(ids[i]): i + 1, names.Event(ids[i]) + ",": i + 1, list[i].Event.Time.Time().UTC().Format("2006-01-02T15:04:05.000Z"): end, "head": len(ids),
+		} {
+			f := &replay.Following{After: events.Vector{}, Until: point(t, text)}
+			if got := followed(t, file, f); !slices.Equal(got, ids[:end]) {
+				t.Fatalf("until %s: %d events, want %d", text, len(got), end)
+			}
+			f.Until = replay.Point{}
+			if got := followed(t, file, f); !slices.Equal(got, ids[end:]) {
+				t.Fatalf("after %s: %d events, want %d", text, len(got), len(ids)-end)
+			}
+		}
+	}
+}

@@ -31,7 +31,11 @@ func (x *Extent) String() string {
 		words = append(words, fmt.Sprintf("what came up to @%d is there as a state only", x.From))
 	}
 	if x.To > 0 {
-		words = append(words, fmt.Sprintf("what came after @%d is left out", x.To))
+		after := ""
+		if x.To != ^uint64(0) {
+			after = fmt.Sprintf(" @%d", x.To)
+		}
+		words = append(words, fmt.Sprintf("what came after%s is left out, from %s on", after, x.Time.Time().UTC().Format("2006-01-02T15:04:05.000Z")))
 	}
 	return strings.Join(words, ", and ")
 }
@@ -45,6 +49,19 @@ func (x *Extent) holds(p Point, c *cut, heads events.Vector) error {
 		return fmt.Errorf("%s: %w: it is a part of a log, %s", p.text, ErrNotKept, x)
 	}
 	return nil
+}
+
+// extentOf returns the extent of several logs as one: of them the one that goes
+// furthest counts, for it holds all that it knew. Local indexes they have none.
+func extentOf(sources []*Source) *Extent {
+	x := Extent{To: ^uint64(0)}
+	for _, s := range sources {
+		if s.extent == nil || s.extent.To == 0 {
+			return nil
+		}
+		x.Time, x.Received = max(x.Time, s.extent.Time), max(x.Received, s.extent.Received)
+	}
+	return &x
 }
 
 // Extent returns which part of a log this is, nil when it is not known to be one.

@@ -200,3 +200,34 @@ func TestPartOfReceivedStates(t *testing.T) {
 		}
 	}
 }
+
+// TestUnionOfParts goes as far as the part that goes furthest, and as far as the log does
+// when one is whole.
+func TestUnionOfParts(t *testing.T) {
+	dirs := incident(t)
+	until := func(dir, to string) *replay.Source { return exported(t, dir, replay.Query{Until: point(t, to)}) }
+	whole, err := replay.Union(t.Context(), open(t, dirs[0]), open(t, dirs[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		of  []*replay.Source
+		far bool
+	}{
+		{[]*replay.Source{until(dirs[0], "n1:14"), until(dirs[1], "n1:18")}, false},
+		{[]*replay.Source{until(dirs[0], "n1:14"), open(t, dirs[1])}, true},
+	} {
+		u, err := replay.Union(t.Context(), c.of...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := u.StateAt(t.Context(), point(t, "n1:18"), replay.True)
+		want, _ := whole.StateAt(t.Context(), point(t, "n1:18"), replay.True)
+		if err != nil || got.Digest != want.Digest {
+			t.Errorf("within: %v", err)
+		}
+		if _, err = u.StateAt(t.Context(), point(t, "2000-01-01T02:00:00Z"), replay.True); (err == nil) != c.far || err != nil && !errors.Is(err, replay.ErrNotKept) {
+			t.Errorf("behind: %v, want an answer: %v", err, c.far)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func Union(ctx context.Context, sources ...*Source) (*Source, error) {
 		return nil, err
 	}
 	u := &union{sources: sources}
-	s := &Source{Kind: KindUnion, feed: u, redacted: sources[0].redacted, registry: sources[0].registry, names: &Names{registry: sources[0].registry}}
+	s := &Source{Kind: KindUnion, feed: u, extent: extentOf(sources), redacted: sources[0].redacted, registry: sources[0].registry, names: &Names{registry: sources[0].registry}}
 	for i, part := range sources {
 		names, err := part.Names(ctx)
 		if err != nil {
