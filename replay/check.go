@@ -64,27 +64,27 @@ type Violation struct {
 // maxViolations is how many examples of one rule are kept.
 const maxViolations = 5
 
-// The rules, in the order of their severity.
+// The names of the rules, in the order of their severity.
 const (
-	ruleOneOwner   = "one-owner"  // two different assignments with one epoch
-	ruleEpochs     = "epochs"     // an assignment below an epoch that was assigned
-	ruleLiveOwner  = "live-owner" // an assignment to a node that has failed, left or was removed
-	ruleOwned      = "owned"      // no owner for too long
-	ruleReplicated = "replicated" // fewer copies than possible for too long
-	ruleCaused     = "caused"     // a move without a cause
-	ruleFlapping   = "flapping"   // too many owners in a short time
-	ruleMembership = "membership" // a node that fails and recovers again and again
+	RuleOneOwner   = "one-owner"  // two different assignments with one epoch
+	RuleEpochs     = "epochs"     // an assignment below an epoch that was assigned
+	RuleLiveOwner  = "live-owner" // an assignment to a node that has failed, left or was removed
+	RuleOwned      = "owned"      // no owner for too long
+	RuleReplicated = "replicated" // fewer copies than possible for too long
+	RuleCaused     = "caused"     // a move without a cause
+	RuleFlapping   = "flapping"   // too many owners in a short time
+	RuleMembership = "membership" // a node that fails and recovers again and again
 )
 
 var ruleTexts = []struct{ rule, text string }{
-	{ruleOneOwner, "no two assignments of a partition bear one epoch"},
-	{ruleEpochs, "no assignment is written below an epoch that was assigned before"},
-	{ruleLiveOwner, "a primary is a live node when it is assigned"},
-	{ruleOwned, "no partition is without an owner for longer than %s"},
-	{ruleReplicated, "no partition has fewer copies than it could have for longer than %s"},
-	{ruleCaused, "every change of owners names the event that made it necessary"},
-	{ruleFlapping, "no partition changes its primary more than %s in %s"},
-	{ruleMembership, "no node changes its status more than %s in %s"},
+	{RuleOneOwner, "no epoch of a partition is given to two different lists of owners"},
+	{RuleEpochs, "no assignment is written below an epoch that was assigned before"},
+	{RuleLiveOwner, "a primary is a live node when it is assigned"},
+	{RuleOwned, "no partition is without an owner for longer than %s"},
+	{RuleReplicated, "no partition has fewer copies than it could have for longer than %s"},
+	{RuleCaused, "every change of owners names the event that made it necessary"},
+	{RuleFlapping, "no partition changes its primary more than %s in %s"},
+	{RuleMembership, "no node changes its status more than %s in %s"},
 }
 
 // Check holds a whole history against invariants, along the axis true: not

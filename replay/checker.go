@@ -45,11 +45,12 @@ type tally struct {
 type watched struct {
 	id       int
 	register string
-	given
-	epoch   uint64
-	unowned events.Timestamp // since when; 0 when it is owned
-	short   events.Timestamp // since when it has too few copies
-	primary flapper
+	given    // the newest
+	epoch    uint64
+	owners   []string         // what the view makes of it: nobody where it makes no sense
+	unowned  events.Timestamp // since when; 0 when it is owned
+	short    events.Timestamp // since when it has too few copies
+	primary  flapper
 }
 
 // attendant is what is remembered of a node.
@@ -97,11 +98,11 @@ func newChecker(w *window, rules Rules) *checker {
 		v := &c.out.Rules[i]
 		v.Rule, v.Result, v.What = r.rule, Pass, r.text
 		switch r.rule {
-		case ruleOwned:
+		case RuleOwned:
 			v.What = fmt.Sprintf(r.text, rules.Unowned)
-		case ruleReplicated:
+		case RuleReplicated:
 			v.What = fmt.Sprintf(r.text, rules.Short)
-		case ruleFlapping, ruleMembership:
+		case RuleFlapping, RuleMembership:
 			v.What = fmt.Sprintf(r.text, Count(rules.Moves, "time"), rules.Window)
 		}
 		c.found[r.rule] = &tally{v, examples{limit: cmp.Or(w.Limit, maxViolations), newest: w.Limit > 0 || w.Reverse}}
@@ -193,9 +194,9 @@ func (c *checker) before(e *Entry, s *projection.State) {
 	switch {
 	case w.by == (Key{}): // never assigned
 	case e.Event.Version == w.epoch && !slices.Equal(a.Replicas, w.replicas):
-		c.violate(ruleOneOwner, w.register, e, 0, "%s", c.twoOwners(a.Replicas, w.given, w.epoch))
+		c.violate(RuleOneOwner, w.register, e, 0, "%s", c.twoOwners(a.Replicas, w.given, w.epoch))
 	case e.Event.Version < w.epoch && w.by.Compare(KeyOf(&e.Event)) < 0:
-		c.violate(ruleEpochs, w.register, e, 0, "epoch %s after %s of %s", Epoch(e.Event.Version), Epoch(w.epoch), c.eventAt(w.by))
+		c.violate(RuleEpochs, w.register, e, 0, "epoch %s after %s of %s", Epoch(e.Event.Version), Epoch(w.epoch), c.eventAt(w.by))
 		if c.within && c.chosen(w.register, &e.Event) {
 			c.doubts.add(w.id, e)
 		}
@@ -208,16 +209,16 @@ func (c *checker) before(e *Entry, s *projection.State) {
 		if owner != nil {
 			status = owner.status.value
 		}
-		c.violate(ruleLiveOwner, w.register, e, 0, "given to %s, which is %s", a.Replicas[0], status)
+		c.violate(RuleLiveOwner, w.register, e, 0, "given to %s, which is %s", a.Replicas[0], status)
 	}
-	if w.by != (Key{}) && e.Event.Cause.IsZero() && e.Event.Actor == c.out.Names.Owner(e.Event.Log) && !slices.Equal(a.Replicas, w.replicas) {
-		c.violate(ruleCaused, w.register, e, 0, "%s -> %s for no cause; %s", Owners(w.replicas), Owners(a.Replicas), because(a.Trigger, a.Reason))
+	if w.by != (Key{}) && e.Event.Cause.IsZero() && e.Event.Actor == c.out.Names.Owner(e.Event.Log) && !slices.Equal(a.Replicas, w.owners) {
+		c.violate(RuleCaused, w.register, e, 0, "%s -> %s for no cause; %s", Owners(w.owners), Owners(a.Replicas), because(a.Trigger, a.Reason))
 	}
 }
 
 // twoOwners says that an epoch has them.
 func (c *checker) twoOwners(now []string, before given, epoch uint64) string {
-	return fmt.Sprintf("%s and, by %s, %s both have epoch %s", Owners(now), c.eventAt(before.by), Owners(before.replicas), Epoch(epoch))
+	return fmt.Sprintf("given to %s with epoch %s, which %s gave to %s", Owners(now), Epoch(epoch), c.eventAt(before.by), Owners(before.replicas))
 }
 
 func (c *checker) eventAt(k Key) string { return c.out.Names.Event(events.ID{Log: k.Log, Seq: k.Seq}) }
@@ -327,7 +328,7 @@ func (c *checker) node(e *Entry, id string) bool {
 	}
 	served, could := was.serves(), was.able
 	if ms, tooOften := was.status.change(string(n.Status), e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
-		c.violate(ruleMembership, events.NodeRegister(id), e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), n.Status)
+		c.violate(RuleMembership, events.NodeRegister(id), e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), n.Status)
 	}
 	was.able = n.Status == projection.StatusAlive && !n.Draining && n.Degraded == ""
 	switch {
@@ -343,9 +344,9 @@ func (c *checker) node(e *Entry, id string) bool {
 func (c *checker) assign(e *Entry, w *watched) {
 	p, _ := c.state.Partition(w.id)
 	stamp, _ := c.state.Stamp(w.register)
-	w.given, w.epoch = given{Key{stamp.Time, stamp.Log, stamp.Seq}, holders(&p)}, stamp.Version
+	w.given, w.epoch, w.owners = givenBy(c.state, &p, stamp), stamp.Version, holders(&p)
 	if ms, tooOften := w.primary.change(p.Primary, e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
-		c.violate(ruleFlapping, w.register, e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), cmp.Or(p.Primary, "nobody"))
+		c.violate(RuleFlapping, w.register, e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), cmp.Or(p.Primary, "nobody"))
 	}
 }
 
@@ -362,17 +363,17 @@ func (c *checker) clocks(e *Entry, were int) {
 func (c *checker) owners(e *Entry, w *watched) {
 	exists := w.id < c.config.PartitionCount
 	living, able := 0, 0
-	for k, id := range w.replicas {
+	for k, id := range w.owners {
 		n := c.nodes[id]
-		if slices.Contains(w.replicas[:k], id) || !n.serves() {
+		if slices.Contains(w.owners[:k], id) || !n.serves() {
 			continue
 		}
 		if living++; n.able {
 			able++
 		}
 	}
-	c.clock(e, w, &w.unowned, !exists || c.nodes[first(w.replicas)].serves(), ruleOwned, c.rules.Unowned)
-	c.clock(e, w, &w.short, !exists || living >= c.config.ReplicationFactor || able >= c.able, ruleReplicated, c.rules.Short)
+	c.clock(e, w, &w.unowned, !exists || c.nodes[first(w.owners)].serves(), RuleOwned, c.rules.Unowned)
+	c.clock(e, w, &w.short, !exists || living >= c.config.ReplicationFactor || able >= c.able, RuleReplicated, c.rules.Short)
 }
 
 func (c *checker) clock(e *Entry, w *watched, since *events.Timestamp, fine bool, rule string, limit time.Duration) {
@@ -398,8 +399,8 @@ func (c *checker) end() {
 	}
 	for i := range c.config.PartitionCount {
 		w := c.numbered(i)
-		c.clock(&c.last, w, &w.unowned, true, ruleOwned, c.rules.Unowned)
-		c.clock(&c.last, w, &w.short, true, ruleReplicated, c.rules.Short)
+		c.clock(&c.last, w, &w.unowned, true, RuleOwned, c.rules.Unowned)
+		c.clock(&c.last, w, &w.short, true, RuleReplicated, c.rules.Short)
 	}
 }
 

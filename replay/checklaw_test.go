@@ -318,7 +318,11 @@ func troubledPast(t *testing.T, r *rand.Rand) (dirs []string) {
 		for range 150 {
 			n, other := h.Node(ids[r.IntN(3)]), ids[r.IntN(3)]
 			cause := []events.ID{{}, {Log: n.Log, Seq: 1}}[r.IntN(2)]
-			switch r.IntN(20) {
+			switch r.IntN(21) {
+			case 20:
+				stamp, _ := n.State.Stamp(events.NodeRegister(n.ID))
+				n.Emit(events.Event{Type: events.NodeUpdated, Register: events.NodeRegister(n.ID), Version: max(stamp.Version, 1),
+					Body: events.Encode(&events.NodeRecord{ID: n.ID, Degraded: []string{"", "slow"}[r.IntN(2)]})})
 			case 0, 1:
 				n.Accuse(events.NodeSuspected, other, cause, "no answer")
 			case 2, 3:
@@ -327,7 +331,11 @@ func troubledPast(t *testing.T, r *rand.Rand) (dirs []string) {
 				n.Announce([]events.Type{events.NodeRecovered, events.NodeLeaving, events.NodeLeft, events.NodeJoined}[r.IntN(4)], cause, "so it is")
 			case 7, 8, 9, 10, 11:
 				from := r.IntN(3)
-				n.Assign(r.IntN(5)*r.IntN(3), ids[from:from+r.IntN(4-from)], "balance", "by chance", cause)
+				owners := ids[from : from+r.IntN(4-from)]
+				if r.IntN(9) == 0 {
+					owners = slices.Concat(owners, owners)
+				}
+				n.Assign(r.IntN(5)*r.IntN(3), owners, "balance", "by chance", cause)
 			case 12:
 				n.Configure(6+r.IntN(5), 1+r.IntN(5), cause)
 			case 13:

@@ -65,6 +65,21 @@ type given struct {
 	replicas []string
 }
 
+// givenBy returns to whom a state says that a partition was given, also where that
+// makes no sense.
+func givenBy(s *projection.State, p *projection.Partition, stamp events.Stamp) given {
+	g := given{Key{stamp.Time, stamp.Log, stamp.Seq}, holders(p)}
+	if p.Primary == "" {
+		e, _ := s.Register(events.PartitionRegister(p.ID))
+		if body, err := e.Payload(); err == nil {
+			if a, ok := body.(*events.Assignment); ok {
+				g.replicas = a.Replicas
+			}
+		}
+	}
+	return g
+}
+
 // precedents are the assignments of one epoch: the last one up to where the log
 // was read, and those that are known from states only and come later.
 type precedents struct {
@@ -134,7 +149,7 @@ func (c *checker) compare(e *Entry, p *precedents, d *doubts) {
 		}
 	}
 	if p.known && d.holds(now.by) && !slices.Equal(p.last.replicas, now.replicas) {
-		c.count(ruleOneOwner, Violation{Subject: e.Event.Register, Index: e.Index, Time: e.Event.Time, Event: e.Event.ID(),
+		c.count(RuleOneOwner, Violation{Subject: e.Event.Register, Index: e.Index, Time: e.Event.Time, Event: e.Event.ID(),
 			Text: c.twoOwners(now.replicas, p.last, e.Event.Version)})
 	}
 	p.known, p.last = true, now
@@ -152,7 +167,7 @@ func (c *checker) precede(ctx context.Context, asked map[epochOf]*precedents) er
 				continue
 			}
 			at, _ := s.Partition(of.partition)
-			p.told = append(p.told, given{Key{stamp.Time, stamp.Log, stamp.Seq}, holders(&at)})
+			p.told = append(p.told, givenBy(s, &at, stamp))
 		}
 	}
 	base, err := source.feed.base(ctx, 0)

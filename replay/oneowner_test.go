@@ -86,7 +86,7 @@ func TestCheckOneOwnerOfAnOldEpoch(t *testing.T) {
 					t.Errorf("%s of %s: %v, want %d and %d", name, path, has, oneOwner, c.epoch)
 				}
 				if list := got.Rules[0].Examples; oneOwner > 0 {
-					if len(list) != 1 || list[0].Text != "n2 and, by n1:5, n1,n2 both have epoch 1.1" || got.Names.Event(list[0].Event) != "n2:3" || list[0].Subject != "partition/0" {
+					if len(list) != 1 || list[0].Text != "given to n2 with epoch 1.1, which n1:5 gave to n1,n2" || got.Names.Event(list[0].Event) != "n2:3" || list[0].Subject != "partition/0" {
 						t.Errorf("%s of %s: %+v", name, path, list)
 					}
 				}
@@ -169,5 +169,31 @@ func TestCheckWithReceivedState(t *testing.T) {
 	c, err := open(t, path("n2")).Check(context.Background(), replay.Query{}, replay.Rules{})
 	if err != nil || len(counts(c)) > 0 {
 		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// TestCheckOfNonsense: a register in which something stands that belongs elsewhere,
+// or in which no event makes sense, says what its view says.
+func TestCheckOfNonsense(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1 := h.Node("n1")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(2, 1, claim.ID())
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		n1.Assign(1, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		value := events.Encode(&events.Value{Key: "k", Value: []byte("v")})
+		n1.Emit(events.Event{Type: events.ValueSet, Register: events.PartitionRegister(0), Version: 1 << 40, Body: value})
+		n1.Emit(events.Event{Type: events.ValueSet, Register: events.PartitionRegister(1 << 20), Body: value})
+		n1.Emit(events.Event{Type: events.ValueSet, Register: "partition/007", Body: value})
+		n1.Emit(events.Event{Type: events.ValueSet, Register: events.NodeRegister("n7"), Body: value})
+		time.Sleep(time.Minute)
+		n1.Emit(events.Event{Type: events.ValueSet, Register: events.ConfigRegister, Body: value})
+		time.Sleep(time.Hour)
+		n1.Set("k", "the end")
+	})
+	c, err := open(t, path("n1")).Check(context.Background(), replay.Query{}, replay.Rules{})
+	if has := counts(c); err != nil || len(has) != 1 || has["owned"] != 1 || c.Rules[3].Worst.Millis != time.Minute.Milliseconds() {
+		t.Errorf("%v %v", has, err)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -14,7 +15,16 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [LOG...] [A..B]",
 		Short: "Hold the whole history against invariants",
-		Long: `Filters choose which violations count: by the event at which they were found, --partition and --node also by what
+		Long: `The rules, and what breaks them:
+  one-owner   an epoch that a partition was given before, and then to others; looked for as far back as the log goes
+  epochs      an assignment below an epoch that was assigned before; when it bears one of those it breaks both
+  live-owner  an assignment to a node that has failed, left, was removed or never joined
+  owned       --unowned: for so long nobody owned the partition, or one that no longer served
+  replicated  --short: for so long a copy was missing that a node, alive, well and not draining, could have taken
+  caused      a node assigned on its own account, and named no cause
+  flapping    --moves in --window: another primary, or nobody
+  membership  --moves in --window: another status
+Filters choose which violations count: by the event at which they were found, --partition and --node also by what
 they are about. What lasts until the end was found at no event. The history is read and held against all of it.`,
 		Example: `  clusterkit-replay check data/n1                      did everything always hold
   clusterkit-replay check data/n1 --unowned 1s         with a stricter limit
@@ -38,8 +48,13 @@ func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error
 	if err != nil {
 		return err
 	}
-	if rules.Unowned < 0 || rules.Short < 0 || rules.Moves < 0 || rules.Window < 0 {
-		return usagef("a limit below zero")
+	for _, limit := range []struct {
+		flag  string
+		value int64
+	}{{"unowned", int64(rules.Unowned)}, {"short", int64(rules.Short)}, {"moves", int64(rules.Moves)}, {"window", int64(rules.Window)}} {
+		if limit.value <= 0 {
+			return usagef("--%s: want a limit above zero", limit.flag)
+		}
 	}
 	q, err := a.query(f, &args)
 	if err != nil {
@@ -61,6 +76,7 @@ func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error
 	case replay.Skip:
 		a.code = exitUnknown
 	}
+	a.noteWhere(q.Where)
 	a.notKept(source, &q, int(c.Events))
 	defer a.allDamaged(c.Damage)
 	return a.printCheckup(c, &q)
@@ -100,9 +116,12 @@ func (a *app) printCheckup(c *replay.Checkup, q *replay.Query) error {
 		}
 		if n := r.Count - len(r.Examples); n > 0 {
 			a.printf("        and %d more\n", n)
-			if r.Worst != nil {
+			if r.Worst != nil && !slices.Contains(r.Examples, *r.Worst) {
 				a.printViolation(r.Worst, c.Names, "worst: ")
 			}
+		}
+		if len(r.Examples) > 0 {
+			a.printf("        look closer with: clusterkit-replay %s\n", closer(r, c))
 		}
 	}
 	of := ""
@@ -111,6 +130,17 @@ func (a *app) printCheckup(c *replay.Checkup, q *replay.Query) error {
 	}
 	a.printf("%s\n", a.judge(fmt.Sprintf("%s  %s, %s%s", c.Result, c.Log, replay.Count(c.Events, "event"), of)))
 	return nil
+}
+
+// closer returns the command that says more about the first example of a rule: the
+// event, where that broke it, else what was so of the subject all the time.
+func closer(r *replay.RuleViolation, c *replay.Checkup) string {
+	v := &r.Examples[0]
+	switch r.Rule {
+	case replay.RuleOneOwner, replay.RuleEpochs, replay.RuleLiveOwner, replay.RuleCaused:
+		return "show " + c.Names.Event(v.Event) + " " + c.Log
+	}
+	return "blame " + v.Subject + " " + c.Log + " --history"
 }
 
 func (a *app) printViolation(v *replay.Violation, names *replay.Names, mark string) {

@@ -42,6 +42,8 @@ func TestWrongInput(t *testing.T) {
 		{"log nosuch", 2, `"nosuch" is neither a log that exists nor a point`},
 		{"log garbage", 3, "open garbage: it is no bundle, no JSON lines and no checkpoint"},
 		{"log nothing", 5, "the file is empty"},
+		{"check n1 --unowned 0", 2, "--unowned: want a limit above zero"},
+		{"check n1 --moves -1", 2, "--moves: want a limit above zero"},
 		{"log n1/wal/00000000000000000001", 3, "name the directory n1"},
 		{"log n1/identity.json", 3, "open n1/identity.json"},
 		{"import nothing -o x.bundle", 5, "there is no line"},
