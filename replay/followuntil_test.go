@@ -107,8 +107,12 @@ func (n *naive) place(kind, i int, r *rand.Rand) (text string, end int) {
 // TestFollowUntilWaits follows a log that has not reached the point yet: it waits, and
 // ends right there while the log goes on.
 func TestFollowUntilWaits(t *testing.T) {
-	for text, last := range map[string]uint64{ // of k1, k2 ... one is set each second, from @4 and second 0 on
-		"n1:9": 9, "@12": 11, "2000-01-01T00:00:05Z": 8, "2000-01-01T00:00:05.500Z": 8, "n1:3": 3, "n1:6,": 6,
+	for text, want := range map[string]struct { // k1, k2 ... are set a second each, from second 0 and n1:3 on
+		last uint64
+		ends time.Duration
+	}{
+		"n1:9": {9, 6 * time.Second}, "@12": {11, 8 * time.Second}, "n1:3": {3, 0}, "n1:6,": {6, 3 * time.Second},
+		"2000-01-01T00:00:05Z": {8, 6 * time.Second}, "2000-01-01T00:00:05.500Z": {8, 6 * time.Second},
 	} {
 		t.Run(text, func(t *testing.T) {
 			dir := t.TempDir()
@@ -124,10 +128,14 @@ func TestFollowUntilWaits(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 				}()
+				begun := time.Now()
 				f := &replay.Following{After: events.Vector{}, Until: point(t, text)}
 				got := followed(t, n.Dir(), f)
-				if uint64(len(got)) != last || f.After[n.Log] != last {
-					t.Errorf("%d events to %s, want %d", len(got), f.After, last)
+				if uint64(len(got)) != want.last || f.After[n.Log] != want.last {
+					t.Errorf("%d events to %s, want %d", len(got), f.After, want.last)
+				}
+				if took := time.Since(begun); took < want.ends || took > want.ends+time.Second/2 {
+					t.Errorf("it ended after %s, want %s", took, want.ends)
 				}
 				<-done
 				h.Close()

@@ -137,10 +137,9 @@ func (g *goal) passed(e *Entry, err error) bool {
 // read and all of after is known. What a segment begins with is known too, even
 // where damage hides how it came to be so.
 func (g *goal) reached(e *Entry, err error, after events.Vector) bool {
-	damage := isDamage(err)
 	switch {
-	case damage != nil:
-		return g.placed && damage.Until > g.index
+	case err != nil:
+		return false
 	case g.placed && e.Index >= g.index, g.known(after):
 		return true
 	case g.vector == nil || e.IsEvent() || !e.Base:

@@ -40,12 +40,10 @@ func (x *Extent) String() string {
 	return strings.Join(words, ", and ")
 }
 
-// holds reports whether a point lies within the part that has these heads.
+// holds reports whether a point does not lie behind the part that has these heads.
 func (x *Extent) holds(p Point, c *cut, heads events.Vector) error {
-	early := x.From > 0 && c.known() && c.index < x.From && p.kind != pointFirst
-	late := x.To > 0 && (p.kind == pointTime && c.known() && p.time.Millis() >= x.Received.Millis() ||
-		c.vector == nil && c.axis == True && c.key.Time >= x.Time || !heads.Dominates(c.vector))
-	if early || late {
+	if x.To > 0 && (p.kind == pointTime && c.known() && p.time.Millis() >= x.Received.Millis() ||
+		c.vector == nil && c.axis == True && c.key.Time >= x.Time || !heads.Dominates(c.vector)) {
 		return fmt.Errorf("%s: %w: it is a part of a log, %s", p.text, ErrNotKept, x)
 	}
 	return nil

@@ -231,3 +231,22 @@ func TestUnionOfParts(t *testing.T) {
 		}
 	}
 }
+
+// TestPartBeginsWithItsState: as many events before its end as it has is where it begins.
+func TestPartBeginsWithItsState(t *testing.T) {
+	dir := incident(t)[0]
+	p := exported(t, dir, replay.Query{Range: replay.Range{From: replay.At(18)}})
+	n := len(all(t, p))
+	want, err := open(t, dir).StateAt(t.Context(), point(t, "head~"+strconv.Itoa(n)), replay.Known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"first", "head~" + strconv.Itoa(n)} {
+		if got, err := p.StateAt(t.Context(), point(t, text), replay.Known); err != nil || got.Digest != want.Digest {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := p.StateAt(t.Context(), point(t, "head~"+strconv.Itoa(n+1)), replay.Known); !errors.Is(err, replay.ErrNotKept) {
+		t.Errorf("before that: %v", err)
+	}
+}
