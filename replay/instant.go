@@ -48,10 +48,10 @@ func (g Grammar) parseTime(text string) (Point, bool, error) {
 	return g.parseAgo(text)
 }
 
-// parseAgo reads "now", "-15m" and "now-15m".
+// parseAgo reads "now", "-15m", "now-15m", "+10m" and "now+10m".
 func (g Grammar) parseAgo(text string) (Point, bool, error) {
 	ago := strings.TrimPrefix(text, "now")
-	if text != "now" && !strings.HasPrefix(ago, "-") {
+	if text != "now" && !strings.HasPrefix(ago, "-") && !strings.HasPrefix(ago, "+") {
 		return Point{}, false, nil
 	}
 	if g.Now.IsZero() {
@@ -64,7 +64,10 @@ func (g Grammar) parseAgo(text string) (Point, bool, error) {
 	if err != nil {
 		return Point{}, true, err
 	}
-	return g.instant(g.Now.Add(-d), false)
+	if ago[0] == '-' {
+		d = -d
+	}
+	return g.instant(g.Now.Add(d), false)
 }
 
 // parseSpan reads a duration, in which d stands for 24 hours.
@@ -82,7 +85,7 @@ func parseSpan(text string) (time.Duration, error) {
 		return days, nil
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 || strings.HasPrefix(rest, "-") {
+	if err != nil || d < 0 || strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "+") {
 		return 0, fmt.Errorf("%q is not a span of time such as 90s, 15m, 2h, 1d12h", text)
 	}
 	return days + d, nil

@@ -38,7 +38,7 @@ const (
 //	n2:77                  an event, by node (or LogID) and sequence
 //	2026-11-22T14:03:05Z   a time: RFC 3339, with the "+3" of an event's own time
 //	2026-11-22, 14:03      a day's beginning; a time of today
-//	-15m, now              so long ago, in s, m, h or d
+//	-15m, now, +10m        so long ago, or from now, in s, m, h or d
 //	n1:9,n2:4              which events are known, of each node
 //
 // The zero Point names nothing. A point means a state: the one right after the

@@ -72,7 +72,7 @@ func isLog(word string) bool {
 // looksLikePoint reports whether a word was meant as a point and is a wrong
 // one, so that the error can say so.
 func looksLikePoint(word string) bool {
-	return strings.HasPrefix(word, "@") || strings.HasPrefix(word, "head") || strings.HasPrefix(word, "now-") ||
+	return strings.HasPrefix(word, "@") || strings.HasPrefix(word, "head") || strings.HasPrefix(word, "now-") || strings.HasPrefix(word, "+") ||
 		strings.Contains(word, ":") && !strings.Contains(word, "/")
 }
 

@@ -93,7 +93,7 @@ without one it is the current directory. Reading changes nothing, takes no lock 
 running node. Words may come in any order.
 
 Points:  first  head  head~20  @1234 (local index)  n2:77 (node:sequence)  n1:9,n2:4 (vector)
-         2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now         Ranges:  A..B  A..  ..B
+         2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now  +10m   Ranges:  A..B  A..  ..B
 Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough evidence`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cmp.Or(noneEmpty(cmd), a.prepare()) },

@@ -33,7 +33,7 @@ before that event. --where is asked of each event and the state before it; what 
 
 --until ends it, exit 0, where the log reaches that point: with what it has up to there and nothing after. An event
 or a vector is reached when the last of it is known here, head is the end as it is now, and a time that of receipt, for
-events come late: it ends before the first that was received after it or, where there is none, by the clock. A
+events come late: it ends before the first that was received after it or, where there is none, by the clock (+10m). A
 live node does not say when it received what: it can be followed to a time to come, and not to a local index.`,
 		Example: `  clusterkit-replay follow data/n1 -n 20                         the newest 20, and what comes
   clusterkit-replay follow http://host:8080 --type 'Node*'       of a live node, from now on

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/skshohagmiah/clusterkit/replay/cli"
+	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
 
 // TestMain is the program itself when the test of pipes starts it.
@@ -85,4 +88,35 @@ func TestQuietWhenNobodyReads(t *testing.T) {
 	if err := program.Run(); err == nil || errs.Len() > 0 {
 		t.Errorf("%v, and it says %q", err, errs.String())
 	}
+}
+
+// TestFollowForAWhile: follow --until +10m ends ten minutes later, and its cursor stands
+// where it ended.
+func TestFollowForAWhile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	synctest.Test(t, func(t *testing.T) {
+		h := replaytest.New(t, dir)
+		n := h.Node("n1")
+		n.Join("first node")
+		done := make(chan bool)
+		go func() { // ends when all is written
+			defer close(done)
+			for range 20 {
+				time.Sleep(time.Minute)
+				n.Set("k", "v")
+			}
+		}()
+		begun := time.Now()
+		code, out, errs := run("follow", "n1", "--since", "first", "--until", "+10m30s", "--cursor", "seen", "-o", "jsonl")
+		if took := time.Since(begun).Round(time.Minute); code != 0 || strings.Count(out, "\n") != 12 || took != 11*time.Minute {
+			t.Errorf("exit %d with %d events after %s: %s", code, strings.Count(out, "\n"), took, errs)
+		}
+		<-done
+		code, out, errs = run("follow", "n1", "--cursor", "seen", "--until", "head", "-o", "jsonl")
+		if code != 0 || strings.Count(out, "\n") != 10 {
+			t.Errorf("then exit %d with %d events: %s", code, strings.Count(out, "\n"), errs)
+		}
+		h.Close()
+	})
 }
