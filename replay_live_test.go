@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,20 @@ func TestReplayOfALiveNode(t *testing.T) {
 	}
 	answer(0, "stats", live)
 	answer(0, "verify", live)
+	whole := lineIDs(t, answer(0, "follow", live, "--since", "first", "--until", "head", "-o", "jsonl"))
+	if place := lineIDs(t, there)[0]; len(whole) < 5 {
+		t.Errorf("follow --until head shows %v", whole)
+	} else {
+		got := lineIDs(t, answer(0, "follow", live, "--since", "first", "--until", place, "-o", "jsonl"))
+		if want := whole[:slices.Index(whole, place)+1]; !slices.Equal(got, want) {
+			t.Errorf("follow --until %s shows %v, want %v", place, got, want)
+		}
+		part := answer(0, "export", live, "--until", place)
+		if !strings.Contains(part, `"part":{`) || !strings.Contains(part, place) {
+			t.Errorf("export --until %s prints %s", place, part)
+		}
+	}
+	answer(0, "follow", live, "--until", "+200ms")
 
 	if _, err := nodes[0].Set(t.Context(), "c", []byte("vc")); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 func TestHistoryNotKept(t *testing.T) {
 	for _, archived := range []bool{false, true} {
 		oneNode(t, 300)
-		commands := []string{"state n1 --at @20 -o json", "log n1 @2..@30 -o jsonl", "blame value/k n1 --at @40", "show @20 n1"}
+		commands := []string{"state n1 --at @20 -o json", "log n1 @2..@30 -o jsonl", "blame value/k n1 --at @40", "show @20 n1", "state n1 --at 1999-12-31T23:59:59Z --axis known -o json"}
 		before := make(map[string]string)
 		for _, command := range commands {
 			code, out, errs := run(strings.Fields(command)...)
@@ -42,7 +42,7 @@ func TestHistoryNotKept(t *testing.T) {
 			t.Errorf("verify exits %d: %s%s", code, out, errs)
 		}
 		for command, looked := range map[string]bool{"log n1": true, "log n1 -o jsonl": true, "stats n1": true, "check n1": true,
-			"bisect n1 --where value(\"k\")==\"x\"": false, "log n1 --type Nothing": false, "blame value/k n1 --history": true} {
+			"bisect n1 --where value(\"k\")==\"x\"": false, "log n1 --type Nothing": false, "log n1 --since 1999-12-31": true, "stats n1 --since 1999-12-31": true, "log n1 --since 1999-12-31 --type Nothing": false, "blame value/k n1 --history": true} {
 			code, _, errs := run(strings.Fields(command)...)
 			want := 0
 			switch {
