@@ -21,11 +21,12 @@ type checker struct {
 	found  map[string]*tally
 	doubts doubts
 
-	begun  bool  // the range was reached; from there on all is followed
-	within bool  // whether this event lies in the range
-	met    bool  // whether the condition of the query holds at this event
-	ended  bool  // there are no more events
-	last   Entry // name and place of the newest event in the range
+	begun  bool               // the range was reached; from there on all is followed
+	within bool               // whether this event lies in the range
+	met    bool               // whether the condition of the query holds at this event
+	ended  bool               // there are no more events
+	last   Entry              // name and place of the newest event in the range
+	made   *events.Assignment // that this event is; nil when it is none
 
 	state      *projection.State
 	forgotten  uint64 // by that state
@@ -145,16 +146,23 @@ func (c *checker) damaged(d *Damage) {
 }
 
 func (c *checker) violate(rule, subject string, e *Entry, ms int64, format string, args ...any) {
-	if c.within && c.chosen(subject, &e.Event) {
-		c.count(rule, Violation{Subject: subject, Index: e.Index, Time: e.Event.Time, Event: e.Event.ID(), Millis: ms, Text: fmt.Sprintf(format, args...)})
+	if !c.within || !c.chosen(subject, &e.Event) {
+		return
 	}
+	v := Violation{Subject: subject, Index: e.Index, Time: e.Event.Time, Event: e.Event.ID(), Millis: ms}
+	if r := c.found[rule]; ms > 0 || r.examples.wants(&v) {
+		v.Text = fmt.Sprintf(format, args...)
+	}
+	c.count(rule, v)
 }
 
 func (c *checker) count(rule string, v Violation) {
 	r := c.found[rule]
 	r.Result = Fail
 	r.Count++
-	r.examples.add(v)
+	if r.examples.wants(&v) {
+		r.examples.add(v)
+	}
 	if v.Millis > 0 && (r.Worst == nil || v.Millis > r.Worst.Millis) {
 		r.Worst = &v
 	}
@@ -182,6 +190,7 @@ func (c *checker) before(e *Entry, s *projection.State) {
 	if s != c.state { // at first, and where a received state took the place of events
 		c.takeUp(e, s)
 	}
+	c.made = nil
 	w := c.partition(e.Event.Register)
 	if w == nil || e.Event.Type != events.PartitionAssigned {
 		return
@@ -191,6 +200,7 @@ func (c *checker) before(e *Entry, s *projection.State) {
 		return
 	}
 	a := p.(*events.Assignment)
+	c.made = a
 	switch {
 	case w.by == (Key{}): // never assigned
 	case e.Event.Version == w.epoch && !slices.Equal(a.Replicas, w.replicas):
@@ -232,7 +242,7 @@ func (c *checker) takeUp(e *Entry, s *projection.State) {
 	c.attend(e)
 	for key := range s.Registers(events.KindPartition) {
 		if w := c.partition(events.KindPartition + "/" + key); w != nil {
-			c.assign(e, w)
+			c.assign(e, w, nil)
 		}
 	}
 	c.clocks(e, 0)
@@ -290,7 +300,7 @@ func (c *checker) after(e *Entry, s *projection.State, o projection.Outcome) {
 		}
 	case events.KindPartition:
 		if w := c.partition(e.Event.Register); w != nil {
-			c.assign(e, w)
+			c.assign(e, w, c.made)
 			c.owners(e, w)
 		}
 	}
@@ -340,14 +350,31 @@ func (c *checker) node(e *Entry, id string) bool {
 	return served != was.serves() || could != was.able // a suspected node serves until it has failed
 }
 
-// assign takes note of the owners of a partition.
-func (c *checker) assign(e *Entry, w *watched) {
-	p, _ := c.state.Partition(w.id)
-	stamp, _ := c.state.Stamp(w.register)
-	w.given, w.epoch, w.owners = givenBy(c.state, &p, stamp), stamp.Version, holders(&p)
-	if ms, tooOften := w.primary.change(p.Primary, e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
-		c.violate(RuleFlapping, w.register, e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), cmp.Or(p.Primary, "nobody"))
+// assign takes note of the owners of a partition: those of an assignment that e has
+// just made, when that is one of the usual kind, else what the state says.
+func (c *checker) assign(e *Entry, w *watched, made *events.Assignment) {
+	if made != nil && usual(e, w, made) {
+		w.given, w.epoch, w.owners = given{KeyOf(&e.Event), made.Replicas}, e.Event.Version, made.Replicas
+	} else {
+		p, _ := c.state.Partition(w.id)
+		stamp, _ := c.state.Stamp(w.register)
+		w.given, w.epoch, w.owners = givenBy(c.state, &p, stamp), stamp.Version, holders(&p)
 	}
+	primary := first(w.owners)
+	if ms, tooOften := w.primary.change(primary, e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
+		c.violate(RuleFlapping, w.register, e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), cmp.Or(primary, "nobody"))
+	}
+}
+
+// usual reports whether the state cannot but take an assignment for what it says. It
+// spares decoding it a second time.
+func usual(e *Entry, w *watched, a *events.Assignment) bool {
+	for i, id := range a.Replicas {
+		if events.CheckNodeID(id) != nil || slices.Contains(a.Replicas[:i], id) {
+			return false
+		}
+	}
+	return e.Event.Rank == 0 && int(a.Partition) == w.id
 }
 
 // clocks looks at all partitions, also those up to the number that there were.

@@ -112,7 +112,21 @@ func (n *naive) checkRange(t *testing.T, s *replay.Source, from, to string, rule
 	if err != nil {
 		t.Fatalf("%q..%q: %v", from, to, err)
 	}
-	for _, rule := range got.Rules {
+	if q.Limit = 0; len(from) > 0 {
+		q.Limit = 3
+	}
+	some, err := s.Check(context.Background(), q, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, rule := range got.Rules {
+		part := rule.Examples[:min(5, len(rule.Examples))]
+		if q.Limit > 0 {
+			part = rule.Examples[len(rule.Examples)-min(q.Limit, len(rule.Examples)):]
+		}
+		if !slices.Equal(some.Rules[i].Examples, part) || some.Rules[i].Count != rule.Count {
+			t.Errorf("%s %q..%q -n %d: %s has the examples\n%+v, not\n%+v", s.Name, from, to, q.Limit, rule.Rule, some.Rules[i].Examples, part)
+		}
 		var have []string
 		for _, v := range rule.Examples {
 			have = append(have, fmt.Sprint(n.names.Event(v.Event), " ", v.Subject, " ", v.Millis))
