@@ -14,8 +14,8 @@
 // a bundle, JSON lines or a live node; [Union] makes one of several. Reading
 // takes no lock, writes nothing and is safe beside the node that writes the log.
 // All but the events of a live node, and of a pipe, which are spooled into a
-// temporary file, is read where it is; memory does not grow with the history. A
-// Source is for one goroutine at a time.
+// temporary file, is read where it is; unless a method says so, memory does not grow
+// with the history. A Source is for one goroutine at a time.
 //
 // # Two orders
 //
