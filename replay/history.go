@@ -233,15 +233,14 @@ func (h *history) take(ctx context.Context, e *Entry, within bool) error {
 	if err := e.loaded(&h.decoder); err != nil {
 		return err
 	}
+	if h.state.Head(e.Event.Log).Seq+1 < e.Event.Seq && h.mergeFor(ctx, e.Event.ID()) {
+		h.jumped = true // in front of this event, to which a condition is held
+	}
 	chosen := within && (h.query.Filter.IsZero() || h.query.Filter.Match(&e.Event, h.names))
 	if h.query.Where != nil {
 		chosen = h.query.Where.Holds(e, h.state, h.names) && chosen
 	}
 	outcome := h.state.Apply(&e.Event)
-	if outcome == projection.Gap && h.mergeFor(ctx, e.Event.ID()) {
-		h.jumped = true
-		outcome = h.state.Apply(&e.Event)
-	}
 	h.step = Step{Entry: *e, State: h.state, Outcome: outcome, Within: within, Chosen: chosen, Jumped: h.jumped, Learnt: h.learnt}
 	h.jumped = false
 	if !h.yield(&h.step, nil) {

@@ -143,10 +143,10 @@ func TestCheckOfAFork(t *testing.T) {
 	}
 }
 
-// TestCheckWithReceivedState: what a node knows from the state of another one was so
-// when it took an assignment from there.
-func TestCheckWithReceivedState(t *testing.T) {
-	path := past(t, func(h *replaytest.History) {
+// receivedPast is a past in which n2 took a state from n1 in place of events, and
+// then an event that rests on them.
+func receivedPast(t *testing.T) func(node string) string {
+	return past(t, func(h *replaytest.History) {
 		n1, n2, n3 := h.Node("n1"), h.Node("n2"), h.Node("n3")
 		n1.Join("first")
 		claim := n1.Claim("no coordinator")
@@ -166,6 +166,12 @@ func TestCheckWithReceivedState(t *testing.T) {
 		n1.Set("k", "the end")
 		n2.Sync(n1)
 	})
+}
+
+// TestCheckWithReceivedState: what a node knows from the state of another one was so
+// when it took an assignment from there.
+func TestCheckWithReceivedState(t *testing.T) {
+	path := receivedPast(t)
 	c, err := open(t, path("n2")).Check(context.Background(), replay.Query{}, replay.Rules{})
 	if err != nil || len(counts(c)) > 0 {
 		t.Errorf("%+v %v", c, err)
@@ -195,5 +201,34 @@ func TestCheckOfNonsense(t *testing.T) {
 	c, err := open(t, path("n1")).Check(context.Background(), replay.Query{}, replay.Rules{})
 	if has := counts(c); err != nil || len(has) != 1 || has["owned"] != 1 || c.Rules[3].Worst.Millis != time.Minute.Milliseconds() {
 		t.Errorf("%v %v", has, err)
+	}
+}
+
+// TestConditionsKnowReceivedStates: a condition is held against a state in which there
+// is what was received in place of the events before, whoever asks.
+func TestConditionsKnowReceivedStates(t *testing.T) {
+	s := open(t, receivedPast(t)("n2"))
+	var err error
+	q := replay.Query{Axis: replay.True}
+	if q.Where, err = replay.ParseExpression(`owner(0) == "n3" && status("n3") == "alive"`); err != nil {
+		t.Fatal(err)
+	}
+	var listed, walked []events.ID
+	for l, err := range s.Log(context.Background(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed = append(listed, l.Event.ID())
+	}
+	for step, err := range replay.Walk(context.Background(), q, s) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step.Chosen {
+			walked = append(walked, step.Event.ID())
+		}
+	}
+	if len(listed) != 2 || !slices.Equal(listed, walked) {
+		t.Errorf("%v and %v", listed, walked)
 	}
 }
