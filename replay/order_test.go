@@ -20,7 +20,7 @@ import (
 func TestOrderOfManyEvents(t *testing.T) {
 	r := rand.New(rand.NewPCG(seedOf(t), 0))
 	dir, other := filepath.Join(t.TempDir(), "n1"), filepath.Join(t.TempDir(), "n2")
-	replaytest.Large(t, 30_000, 64, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC), dir, other)
+	replaytest.Large(t, 9_000, 64, time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC), dir, other)
 	large := open(t, dir)
 	list := all(t, large)
 	inOrder(t, "a little late", large, list)
@@ -37,10 +37,10 @@ func TestOrderOfManyEvents(t *testing.T) {
 	slices.SortStableFunc(list, func(a, b replay.Entry) int { return a.Event.Log.Compare(b.Event.Log) })
 	inOrder(t, "log by log", lines(t, list), list)
 
-	late, rest := list[:10_000], list[10_000:]
+	late, rest := list[:3_300], list[3_300:]
 	slices.SortFunc(late, byTime)
 	slices.SortFunc(rest, byTime)
-	list = slices.Concat(rest[:15_000], late, rest[15_000:])
+	list = slices.Concat(rest[:4_000], late, rest[4_000:])
 	inOrder(t, "some logs at once, after long", lines(t, list), list)
 
 	file := filepath.Join(dir, "wal", "00000000000000000001")
@@ -53,7 +53,7 @@ func TestOrderOfManyEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := open(t, dir)
-	if list = readable(t, broken); len(list) > 29_999 {
+	if list = readable(t, broken); len(list) > 8_999 {
 		t.Fatal(len(list), "can be read")
 	}
 	inOrder(t, "damaged", broken, list)
