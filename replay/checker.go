@@ -31,7 +31,7 @@ type checker struct {
 	state      *projection.State
 	forgotten  uint64 // by that state
 	config     projection.Config
-	partitions map[int]*watched
+	partitions []*watched // by number; nil where nothing is known
 	nodes      map[string]*attendant
 	able       int // nodes that could take a copy
 }
@@ -49,6 +49,7 @@ type watched struct {
 	given    // the newest
 	epoch    uint64
 	owners   []string         // what the view makes of it: nobody where it makes no sense
+	who      []*attendant     // those, each once; nil who is no node
 	unowned  events.Timestamp // since when; 0 when it is owned
 	short    events.Timestamp // since when it has too few copies
 	primary  flapper
@@ -57,13 +58,8 @@ type watched struct {
 // attendant is what is remembered of a node.
 type attendant struct {
 	status flapper
+	serves bool // what it holds, by its status
 	able   bool // could take a copy
-}
-
-// serves reports whether a node of that status serves what it holds.
-func (a *attendant) serves() bool {
-	return a != nil && (a.status.value == string(projection.StatusAlive) || a.status.value == string(projection.StatusSuspected) ||
-		a.status.value == string(projection.StatusLeaving))
 }
 
 // flapper remembers the newest changes of something: one more than there may be in
@@ -93,7 +89,7 @@ func (f *flapper) change(value string, at int64, moves int, window time.Duration
 }
 
 func newChecker(w *window, rules Rules) *checker {
-	c := &checker{window: w, rules: rules, found: make(map[string]*tally), partitions: make(map[int]*watched), nodes: make(map[string]*attendant)}
+	c := &checker{window: w, rules: rules, found: make(map[string]*tally), nodes: make(map[string]*attendant)}
 	c.out = &Checkup{Log: w.source.Name, Names: w.names, Result: Pass, Rules: make([]RuleViolation, len(ruleTexts))}
 	for i, r := range ruleTexts {
 		v := &c.out.Rules[i]
@@ -214,7 +210,7 @@ func (c *checker) before(e *Entry, s *projection.State) {
 	if s.Head(e.Event.Log).Seq >= e.Event.Seq {
 		return // it is in a state that was received: what was so in front of it is not known
 	}
-	if owner := c.nodes[first(a.Replicas)]; len(a.Replicas) > 0 && !owner.serves() {
+	if owner := c.nodes[first(a.Replicas)]; len(a.Replicas) > 0 && (owner == nil || !owner.serves) {
 		status := "not a member"
 		if owner != nil {
 			status = owner.status.value
@@ -265,12 +261,31 @@ func (c *checker) partition(register string) *watched {
 }
 
 func (c *checker) numbered(i int) *watched {
-	w := c.partitions[i]
-	if w == nil {
-		w = &watched{id: i, register: events.PartitionRegister(i)}
-		c.partitions[i] = w
+	if i >= len(c.partitions) {
+		c.partitions = append(c.partitions, make([]*watched, i+1-len(c.partitions))...)
 	}
-	return w
+	if c.partitions[i] == nil {
+		c.partitions[i] = &watched{id: i, register: events.PartitionRegister(i)}
+	}
+	return c.partitions[i]
+}
+
+// meet notes who owns a partition. Of nodes that come and go all must be asked again.
+func (c *checker) meet(w *watched) {
+	w.who = w.who[:0]
+	for i, id := range w.owners {
+		if !slices.Contains(w.owners[:i], id) {
+			w.who = append(w.who, c.nodes[id])
+		}
+	}
+}
+
+func (c *checker) meetAll() {
+	for _, w := range c.partitions {
+		if w != nil {
+			c.meet(w)
+		}
+	}
 }
 
 // after looks at the state that an event made.
@@ -328,18 +343,21 @@ func (c *checker) node(e *Entry, id string) bool {
 		return false
 	case !ok: // forgotten
 		delete(c.nodes, id)
+		c.meetAll()
 		if was.able {
 			c.able--
 		}
-		return was.serves()
+		return was.serves
 	case was == nil:
 		was = new(attendant)
 		c.nodes[id] = was
+		c.meetAll()
 	}
-	served, could := was.serves(), was.able
+	served, could := was.serves, was.able
 	if ms, tooOften := was.status.change(string(n.Status), e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
 		c.violate(RuleMembership, events.NodeRegister(id), e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), n.Status)
 	}
+	was.serves = n.Status == projection.StatusAlive || n.Status == projection.StatusSuspected || n.Status == projection.StatusLeaving
 	was.able = n.Status == projection.StatusAlive && !n.Draining && n.Degraded == ""
 	switch {
 	case was.able && !could:
@@ -347,7 +365,7 @@ func (c *checker) node(e *Entry, id string) bool {
 	case could && !was.able:
 		c.able--
 	}
-	return served != was.serves() || could != was.able // a suspected node serves until it has failed
+	return served != was.serves || could != was.able // a suspected node serves until it has failed
 }
 
 // assign takes note of the owners of a partition: those of an assignment that e has
@@ -360,6 +378,7 @@ func (c *checker) assign(e *Entry, w *watched, made *events.Assignment) {
 		stamp, _ := c.state.Stamp(w.register)
 		w.given, w.epoch, w.owners = givenBy(c.state, &p, stamp), stamp.Version, holders(&p)
 	}
+	c.meet(w)
 	primary := first(w.owners)
 	if ms, tooOften := w.primary.change(primary, e.Event.Time.Millis(), c.rules.Moves, c.rules.Window); tooOften {
 		c.violate(RuleFlapping, w.register, e, 0, "changed %s in %s, now %s", Count(c.rules.Moves+1, "time"), Span(ms), cmp.Or(primary, "nobody"))
@@ -390,16 +409,15 @@ func (c *checker) clocks(e *Entry, were int) {
 func (c *checker) owners(e *Entry, w *watched) {
 	exists := w.id < c.config.PartitionCount
 	living, able := 0, 0
-	for k, id := range w.owners {
-		n := c.nodes[id]
-		if slices.Contains(w.owners[:k], id) || !n.serves() {
-			continue
+	for _, n := range w.who {
+		if n != nil && n.serves {
+			living++
 		}
-		if living++; n.able {
+		if n != nil && n.able {
 			able++
 		}
 	}
-	c.clock(e, w, &w.unowned, !exists || c.nodes[first(w.owners)].serves(), RuleOwned, c.rules.Unowned)
+	c.clock(e, w, &w.unowned, !exists || len(w.who) > 0 && w.who[0] != nil && w.who[0].serves, RuleOwned, c.rules.Unowned)
 	c.clock(e, w, &w.short, !exists || living >= c.config.ReplicationFactor || able >= c.able, RuleReplicated, c.rules.Short)
 }
 
