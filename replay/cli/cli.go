@@ -95,6 +95,7 @@ running node. Words may come in any order.
 Points:  first  head  head~20  @1234 (local index)  n2:77 (node:sequence)  n1:9,n2:4 (vector)
          2026-11-22T14:03:05Z  2026-11-22  14:03  -15m  now  +10m   Ranges:  A..B  A..  ..B
 Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough evidence`,
+		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return cmp.Or(noneEmpty(cmd), a.prepare()) },
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -108,6 +109,7 @@ Exit codes:  0 yes  1 no  2 usage  3 cannot read  4 damaged  5 not enough eviden
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return a.flagError(cmd, err) })
+	root.Flags().Bool("version", false, "print the version and nothing else")
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.format, "output", "o", "table", "`format`: table, json, jsonl or csv")
 	flags.StringVar(&a.zone, "tz", "UTC", "time `zone` of times read and of the times of tables")

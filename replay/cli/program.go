@@ -32,6 +32,20 @@ func Program(r replay.Registry) {
 	os.Exit(code)
 }
 
+// version is that of this module as it was built into the program, be that
+// clusterkit-replay or an application's own.
+func version() string {
+	const module = "github.com/skshohagmiah/clusterkit"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range append(info.Deps, &info.Main) {
+			if m.Path == module && m.Version != "" {
+				return m.Version
+			}
+		}
+	}
+	return "(devel)"
+}
+
 // Main runs one command and returns its exit code. args are the words after
 // the program's name. stdin may be nil when nothing is to be read from it.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {

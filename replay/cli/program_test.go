@@ -56,6 +56,13 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// TestVersion says which program it is.
+func TestVersion(t *testing.T) {
+	if code, out, errs := run("--version"); code != 0 || !strings.HasPrefix(out, "clusterkit-replay version ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("exits %d: %s%s", code, out, errs)
+	}
+}
+
 // TestCompletion offers names from the log, and scripts for four shells.
 func TestCompletion(t *testing.T) {
 	incident(t)
