@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/replay"
@@ -83,30 +84,20 @@ func (a *app) runCheck(rules replay.Rules, f *filterFlags, words []string) error
 }
 
 func (a *app) printCheckup(c *replay.Checkup, q *replay.Query) error {
-	switch a.format {
-	case "json":
-		return a.json(c)
-	case "jsonl":
-		for i := range c.Rules {
-			if err := a.jsonl(c.Rules[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "csv":
-		w := a.csv("rule", "result", "count", "what", "subject", "time", "event", "text")
-		for i := range c.Rules {
-			r := &c.Rules[i]
-			row := []string{r.Rule, string(r.Result), fmt.Sprint(r.Count), r.What, "", "", "", ""}
-			if len(r.Examples) > 0 {
-				v := &r.Examples[0]
-				copy(row[4:], []string{v.Subject, v.Time.String(), c.Names.Event(v.Event), v.Text})
-			}
-			if err := w.row(row...); err != nil {
-				return err
-			}
-		}
-		return w.end()
+	if a.format != "table" {
+		return a.data(answer{whole: c, lines: linesOf(c.Rules),
+			columns: []string{"rule", "result", "count", "what", "subject", "time", "event", "text"},
+			rows: func(row func(cells ...string)) {
+				for i := range c.Rules {
+					r := &c.Rules[i]
+					cells := []string{r.Rule, string(r.Result), strconv.Itoa(r.Count), r.What, "", "", "", ""}
+					if len(r.Examples) > 0 {
+						v := &r.Examples[0]
+						copy(cells[4:], []string{v.Subject, v.Time.String(), c.Names.Event(v.Event), v.Text})
+					}
+					row(cells...)
+				}
+			}})
 	}
 	for i := range c.Rules {
 		r := &c.Rules[i]
