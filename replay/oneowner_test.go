@@ -10,24 +10,31 @@ import (
 	"time"
 
 	"github.com/skshohagmiah/clusterkit/events"
+	eventlog "github.com/skshohagmiah/clusterkit/log"
+	"github.com/skshohagmiah/clusterkit/projection"
 	"github.com/skshohagmiah/clusterkit/replay"
 	"github.com/skshohagmiah/clusterkit/replay/replaytest"
 )
 
 // belowPast is a past in which n2, which has not heard of it, gives partition 0 to
-// these nodes with an epoch that n1 gave to n1 and n2, after a higher one. n3 knows
-// of what n1 did first only from its state.
+// these nodes with an epoch that n1 gave to n1 and n2, after a higher one. What n1 did
+// first lies some segments back; n3 and n4 know of it only from its state.
 func belowPast(t *testing.T, owners ...string) func(node string) string {
 	return past(t, func(h *replaytest.History) {
-		n1, n2, n3 := h.Node("n1"), h.Node("n2"), h.Node("n3")
+		n1, n2, n3, n4 := h.Node("n1"), h.Node("n2"), h.Node("n3"), h.Node("n4")
 		n1.Join("first")
 		claim := n1.Claim("no coordinator")
 		n1.Configure(1, 2, claim.ID())
 		n2.Sync(n1)
+		n4.Sync(n1)
 		joined := n2.Join("joins")
 		n1.Sync(n2)
 		n1.Assign(0, []string{"n1", "n2"}, "balance", "n2 joined", joined.ID()) // 1.1
 		n3.TakeState(n1)
+		n4.TakeState(n1)
+		for range 100 {
+			n1.Set("k", "v")
+		}
 		for range 5 {
 			n1.Assign(0, []string{"n2", "n1"}, "balance", "to and fro", joined.ID())
 		}
@@ -35,11 +42,40 @@ func belowPast(t *testing.T, owners ...string) func(node string) string {
 		time.Sleep(time.Second)
 		n2.Assign(0, owners, "balance", "it had no owner", joined.ID()) // 1.1, too
 		time.Sleep(time.Second)
-		h.SyncAll("n1", "n2", "n3")
+		h.SyncAll("n1", "n2", "n3", "n4")
 		n1.Assign(0, []string{"n1", "n2"}, "balance", "back", joined.ID())
 		n1.Set("k", "the end")
-		h.SyncAll("n1", "n2", "n3")
+		h.SyncAll("n1", "n2", "n3", "n4")
 	})
+}
+
+// withoutTheFirst opens a log as a node does that keeps all but its first segment.
+func withoutTheFirst(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "wal", "0*"))
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	slices.Sort(files)
+	r := eventlog.Retention{}
+	for _, file := range files[1:] {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Bytes += info.Size()
+	}
+	removed := make(chan struct{}, len(files))
+	l, err := eventlog.Open(dir, eventlog.Options{NodeID: filepath.Base(dir), Cluster: "test", SegmentSize: 4096, Retention: r,
+		Snapshot: func() []byte { return projection.NewState().AppendSnapshot(nil) },
+		Hooks:    eventlog.Hooks{Removed: func(eventlog.Segment, bool) { removed <- struct{}{} }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-removed
+	if err := l.Close(); err != nil || len(removed) > 0 {
+		t.Fatal(len(removed), err)
+	}
 }
 
 func counts(c *replay.Checkup) map[string]int {
@@ -59,8 +95,8 @@ func TestCheckOneOwnerOfAnOldEpoch(t *testing.T) {
 	other, same := belowPast(t, "n2"), belowPast(t, "n1", "n2")
 	where, _ := replay.ParseExpression(`epoch(0) > 1`)
 	never, _ := replay.ParseExpression(`epoch(0) == 1`)
-	marked, _ := replay.Grammar{}.Point("n1:10")
-	for _, node := range []string{"n1", "n2", "n3"} {
+	marked, _ := replay.Grammar{}.Point("n1:100")
+	for _, node := range []string{"n1", "n2", "n3", "n4"} {
 		for name, c := range map[string]struct {
 			query           replay.Query
 			oneOwner, epoch int
@@ -95,6 +131,16 @@ func TestCheckOneOwnerOfAnOldEpoch(t *testing.T) {
 	}
 }
 
+// TestCheckOneOwnerOfAnEpochNotKept: it is known from the state in front of what is kept.
+func TestCheckOneOwnerOfAnEpochNotKept(t *testing.T) {
+	dir := belowPast(t, "n2")("n1")
+	withoutTheFirst(t, dir)
+	c, err := open(t, dir).Check(context.Background(), replay.Query{}, replay.Rules{})
+	if has := counts(c); err != nil || has["one-owner"] != 1 || has["epochs"] != 1 {
+		t.Errorf("%v %v", has, err)
+	}
+}
+
 // TestCheckDamageIsToldOnce: also when the log is read again.
 func TestCheckDamageIsToldOnce(t *testing.T) {
 	dir := belowPast(t, "n2")("n1")
@@ -116,7 +162,7 @@ func TestCheckDamageIsToldOnce(t *testing.T) {
 		}
 	}
 	c, err := open(t, dir).Check(context.Background(), replay.Query{}, replay.Rules{})
-	if err != nil || len(c.Damage) != 1 || counts(c)["one-owner"] != 1 {
+	if err != nil || len(c.Damage) != 1 || c.Damage[0].Until != c.Damage[0].From+1 || counts(c)["one-owner"] != 1 {
 		t.Errorf("%+v %v", c, err)
 	}
 }
@@ -230,5 +276,79 @@ func TestConditionsKnowReceivedStates(t *testing.T) {
 	}
 	if len(listed) != 2 || !slices.Equal(listed, walked) {
 		t.Errorf("%v and %v", listed, walked)
+	}
+}
+
+// TestCheckOfAStateFromLater: what a state says that is merged early, because it
+// stands for an event that was needed, was not yet so when older events were written.
+func TestCheckOfAStateFromLater(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1, n2, n3, n4 := h.Node("n1"), h.Node("n2"), h.Node("n3"), h.Node("n4")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(1, 1, claim.ID())
+		for _, n := range []*replaytest.Node{n2, n3} {
+			n.Sync(n1)
+		}
+		n3.Join("joins")
+		n1.Sync(n3)
+		n1.Set("k", "what n2 hears only in a state")
+		n4.Sync(n1)
+		time.Sleep(time.Second)
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID()) // 1.1
+		time.Sleep(time.Second)
+		n3.Sync(n1)
+		n3.Assign(0, []string{"n3"}, "balance", "n3 joined", claim.ID()) // 1.2
+		time.Sleep(time.Second)
+		n3.Announce(events.NodeLeft, claim.ID(), "leaves")
+		for _, e := range n3.Events() { // n2 and n4 have not heard of n1's assignment
+			if e.Log == n3.Log {
+				n2.Take(e)
+				if e.Type != events.LogStarted && e.Type != events.NodeJoined {
+					n4.Take(e)
+				}
+			}
+		}
+		n2.TakeState(n4)
+		n2.Sync(n1)
+		n2.Sync(n3)
+	})
+	c, err := open(t, path("n2")).Check(context.Background(), replay.Query{}, replay.Rules{})
+	if has := counts(c); err != nil || has["epochs"]+has["live-owner"]+has["one-owner"]+has["caused"] > 0 {
+		t.Errorf("%+v %v", c, err)
+	}
+}
+
+// TestCheckOfAForgottenNode: one that is forgotten and comes back is a new one.
+func TestCheckOfAForgottenNode(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1, n2 := h.Node("n1"), h.Node("n2")
+		n1.Join("first")
+		claim := n1.Claim("no coordinator")
+		n1.Configure(1, 1, claim.ID())
+		n1.Assign(0, []string{"n1"}, "bootstrap", "it had no owner", claim.ID())
+		n2.Sync(n1)
+		n2.Join("joins")
+		n1.Sync(n2)
+		stamp, _ := n1.State.Stamp(events.NodeRegister("n2"))
+		n1.Emit(events.Event{Type: events.NodeRemoved, Register: events.AdminRegister("n2"), Actor: "operator:ada",
+			Body: events.Encode(&events.NodeOrder{Node: "n2", Incarnation: stamp.Version, Reason: "sold"})}) // once
+		n1.Bury("n2")
+		if _, known := n1.State.Cluster().Node("n2"); known {
+			t.Error("it is not forgotten")
+		}
+		again := h.Node("n3")
+		again.Sync(n1)
+		again.ID = "n2"
+		again.Join("with a new log")
+		n1.Sync(again)
+		n1.Accuse(events.NodeFailed, "n2", claim.ID(), "no answer") // twice
+		if n, _ := n1.State.Cluster().Node("n2"); n == nil || n.Status != projection.StatusFailed {
+			t.Error(n)
+		}
+	})
+	c, err := open(t, path("n1")).Check(context.Background(), replay.Query{}, replay.Rules{Moves: 1})
+	if err != nil || counts(c)["membership"] > 0 {
+		t.Errorf("%+v %v", c, err)
 	}
 }
