@@ -2,6 +2,10 @@ package replay_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,4 +53,35 @@ func TestVerifyFindsWrongView(t *testing.T) {
 			t.Errorf("%q: %s", where, v.Result)
 		}
 	}
+}
+
+// TestVerifyMissesTheEnd: a log that ends before its checkpoint has lost its end, even
+// where nothing else remembers it, as after a kill.
+func TestVerifyMissesTheEnd(t *testing.T) {
+	path := past(t, func(h *replaytest.History) {
+		n1 := h.Node("n1")
+		n1.Join("first")
+		for range 5 {
+			n1.Set("k", "v")
+		}
+	})
+	dir := path("n1")
+	check := func(want replay.Result) {
+		t.Helper()
+		v, err := replay.Verify(context.Background(), open(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(v.Checks, func(c replay.Check) bool { return c.Name == "checkpoint" })
+		if v.Result != want || v.Checks[i].Result != want {
+			t.Errorf("%s, %+v, want %s", v.Result, v.Checks[i], want)
+		}
+	}
+	check(replay.Pass)
+	list := all(t, open(t, dir))
+	last := list[len(list)-1]
+	if err := errors.Join(os.Remove(filepath.Join(dir, "CLEAN")), os.Truncate(last.File, last.Offset)); err != nil {
+		t.Fatal(err)
+	}
+	check(replay.Fail)
 }

@@ -105,7 +105,7 @@ func (v *verifier) checkpoint(ctx context.Context) Check {
 	c := Check{Name: checkFile, Result: Skip, What: "there is none"}
 	file, err := v.source.Checkpoint()
 	if err != nil {
-		c.Result, c.Findings = Fail, []Finding{{File: v.source.Name, Text: err.Error()}}
+		c.Result, c.What, c.Findings = Fail, "cluster-state.json cannot be read", []Finding{{File: v.source.Name, Text: err.Error()}}
 		return c
 	}
 	if file == nil {
@@ -114,6 +114,8 @@ func (v *verifier) checkpoint(ctx context.Context) Check {
 	c.What = fmt.Sprintf("cluster-state.json at @%d", file.Index)
 	m, err := v.source.StateAt(ctx, At(file.Index), Known)
 	switch {
+	case errors.Is(err, ErrBeyond): // what a checkpoint stands for was durable before it was written
+		c.Result, c.Findings = Fail, []Finding{{Index: file.Index, Text: "the end of the log is lost, or the file is that of another one: " + err.Error()}}
 	case err != nil:
 		c.What += ": " + err.Error()
 	case len(m.Damage) > 0:
