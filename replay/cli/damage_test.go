@@ -275,7 +275,7 @@ func TestEveryFlippedByteOfABundle(t *testing.T) {
 			}
 		}
 		write(t, "flipped", whole[:at])
-		if code, out, errs := run("verify", "flipped"); code != 4 && code != 3 {
+		if code, out, errs := run("verify", "flipped"); code != 4 && code != 3 && (at > 0 || code != 5) { // of nothing nothing can be said
 			t.Fatalf("cut at %d: verify exits %d\n%s%s", at, code, out, errs)
 		}
 	}
