@@ -55,3 +55,28 @@ func (w *warped) entries(ctx context.Context, from uint64) iter.Seq2[*Entry, err
 		}
 	}
 }
+
+// ShareSegments lets workers take segments, one each time that next names one, and
+// returns who took each and how many times somebody began anew.
+func ShareSegments(segments, workers int, next func() int) (taken [][]int, begun int) {
+	s, at, busy := share(segments, workers), make([]int, workers), make([]bool, workers)
+	taken = make([][]int, segments)
+	for left := workers; left > 0; {
+		w := next()
+		switch {
+		case at[w] < 0:
+			continue
+		case busy[w] && s.goOn(w):
+			at[w]++
+		default:
+			if at[w], busy[w] = s.begin(w); !busy[w] {
+				at[w] = -1
+				left--
+				continue
+			}
+			begun++
+		}
+		taken[at[w]] = append(taken[at[w]], w)
+	}
+	return taken, begun
+}

@@ -71,13 +71,7 @@ func Verify(ctx context.Context, s *Source) (*Verification, error) {
 	v := &verifier{source: s, segments: s.feed.segments()}
 	v.parts = make([]verified, len(v.segments))
 	workers := min(runtime.GOMAXPROCS(0), len(v.segments), 4)
-	next := make(chan [2]int, len(v.segments)) // segments that one worker takes at once
-	for from := 0; from < len(v.segments); {
-		to := from + min(16, (len(v.segments)-from+workers-1)/workers) // few in the end, so that all end together
-		next <- [2]int{from, to}
-		from = to
-	}
-	close(next)
+	shares := share(len(v.segments), workers)
 	var wg sync.WaitGroup // each goroutine ends when no segment is left or ctx ends
 	for worker := range workers {
 		wg.Go(func() {
@@ -86,8 +80,8 @@ func Verify(ctx context.Context, s *Source) (*Verification, error) {
 				v.names, v.err = v.source.Names(ctx)
 			}
 			decoder := new(events.Decoder)
-			for part := range next {
-				v.run(ctx, decoder, part[0], part[1])
+			for first, ok := shares.begin(worker); ok; first, ok = shares.begin(worker) {
+				v.run(ctx, decoder, first, func() bool { return shares.goOn(worker) })
 			}
 		})
 	}

@@ -3,6 +3,8 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"math/bits"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,4 +86,29 @@ func TestVerifyMissesTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(replay.Fail)
+}
+
+// TestSharesOfSegments: every segment is verified by one worker, however fast each of
+// them is, and few begin anew.
+func TestSharesOfSegments(t *testing.T) {
+	r := rand.New(rand.NewPCG(seedOf(t), 0))
+	for range 300 {
+		segments, workers := 1+r.IntN(200), 1+r.IntN(4)
+		workers = min(workers, segments)
+		slow := r.IntN(workers) // is seldom next
+		taken, begun := replay.ShareSegments(segments, workers, func() int {
+			if w := r.IntN(workers); w != slow || r.IntN(9) == 0 {
+				return w
+			}
+			return r.IntN(workers)
+		})
+		for i, by := range taken {
+			if len(by) != 1 {
+				t.Fatalf("segment %d of %d is taken by %v of %d", i, segments, by, workers)
+			}
+		}
+		if most := workers * (2 + bits.Len(uint(segments))); begun > most {
+			t.Errorf("%d segments, %d workers: %d times anew, at most %d", segments, workers, begun, most)
+		}
+	}
 }

@@ -35,13 +35,12 @@ func (p *verified) find(check string, e *Entry, format string, args ...any) {
 		Event: e.Event.ID(), Text: fmt.Sprintf(format, args...)})
 }
 
-// run verifies some segments in one go: each from its base to the base of the next.
-// A fold that was found equal to that goes on there: then that snapshot need not be
-// made a state again.
-func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to int) {
-	i := from
+// run verifies segment i and, as long as goOn says so, the next: each from its base
+// to the base of the next. A fold that was found equal to that goes on there: then
+// that snapshot need not be made a state again.
+func (v *verifier) run(ctx context.Context, decoder *events.Decoder, i int, goOn func() bool) {
 	f := v.fold(ctx, decoder, i, nil)
-	for e, err := range v.source.feed.entries(ctx, v.segments[from].first) {
+	for e, err := range v.source.feed.entries(ctx, v.segments[i].first) {
 		damage, at := isDamage(err), uint64(0)
 		switch {
 		case err == nil:
@@ -58,9 +57,10 @@ func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to in
 			if damage == nil && at == next.first && e.Base && len(e.Snapshot) > 0 {
 				state = f.compare(e.Snapshot, next)
 			}
-			if i++; i == to {
+			if !goOn() {
 				return
 			}
+			i++
 			f = v.fold(ctx, decoder, i, state)
 		}
 		if damage != nil {
@@ -69,10 +69,11 @@ func (v *verifier) run(ctx context.Context, decoder *events.Decoder, from, to in
 			f.record(e, v.segments[i].first)
 		}
 	}
-	for i++; i < to; i++ { // of these there was nothing to read
+	for goOn() { // of these there was nothing to read
+		i++
 		f = v.fold(ctx, decoder, i, nil)
 	}
-	if to == len(v.segments) {
+	if i == len(v.segments)-1 {
 		f.last = f.state
 	}
 }
